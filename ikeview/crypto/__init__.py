@@ -1,0 +1,1 @@
+"""Named algorithms: groups, hashes, ciphers, suites, and secrets that do not print."""
