@@ -1,0 +1,1 @@
+"""Protocol machinery without a protocol: no clock, no chance, no sockets."""

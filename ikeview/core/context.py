@@ -1,0 +1,62 @@
+"""What the parts of an endpoint share: policy, chance, timers, the way out, and who owns which cookie and SPI."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ikeview.core.entropy import Entropy
+from ikeview.core.facts import Fact
+from ikeview.core.outputs import Output
+from ikeview.core.policy import Policy
+from ikeview.core.timers import Timers
+
+
+@dataclass(slots=True)
+class Context:
+    """One for each endpoint. ``cookies`` and ``spis`` map our own cookies and inbound SPIs to the peer that owns them."""
+
+    entropy: Entropy
+    policy: Policy = field(default_factory=Policy)
+    port: int = 500
+    nat_port: int = 4500
+    force_encapsulation: bool = False
+    """The data plane can only do ESP in UDP."""
+    timers: Timers = field(default_factory=Timers)
+    out: list[Output | Fact] = field(default_factory=list)
+    cookies: dict[bytes, Any] = field(default_factory=dict)
+    spis: dict[int, Any] = field(default_factory=dict)
+    half_open: int = 0
+    """Negotiations over all peers in which we are the responder and the peer is not authenticated yet."""
+    _exchanges: int = 0
+
+    def emit(self, item: Output | Fact) -> None:
+        """Say or ask for something."""
+        self.out.append(item)
+
+    def new_exchange(self) -> str:
+        """A name for an exchange, unique in this run of the engine."""
+        self._exchanges += 1
+        return f"x{self._exchanges}"
+
+    def new_cookie(self, owner: Any) -> bytes:
+        """A fresh cookie of ours, registered."""
+        while True:
+            cookie = self.entropy.octets("cookie", 8)
+            if cookie not in self.cookies and any(cookie):
+                self.cookies[cookie] = owner
+                return cookie
+
+    def new_spi(self, owner: Any) -> int:
+        """A fresh inbound SPI, registered; the first 256 are reserved (RFC 4303 section 2.1)."""
+        while True:
+            spi = int.from_bytes(self.entropy.octets("spi", 4))
+            if spi > 255 and spi not in self.spis:
+                self.spis[spi] = owner
+                return spi
+
+    def new_message_id(self, used: set[int]) -> int:
+        """A message ID that the ISAKMP SA has not seen (RFC 2409 appendix B)."""
+        while True:
+            message_id = int.from_bytes(self.entropy.octets("message_id", 4))
+            if message_id and message_id not in used:
+                used.add(message_id)
+                return message_id

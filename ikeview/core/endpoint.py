@@ -1,0 +1,369 @@
+"""All peers of one gateway behind one door: datagrams, orders, time and the data plane's reports go in, outputs and
+facts come out.
+
+One mutation (``start``, ``take`` or ``tick``), then ``drain`` until it is empty, then ``deadline``. ``now`` is the
+engine's clock in seconds.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ikeview.core.context import Context
+from ikeview.core.facts import (
+    CountersSampled,
+    DropReason,
+    Fact,
+    MessageDropped,
+    NotifySent,
+    OrderRefused,
+    OrderTaken,
+    PeerConfigured,
+    PlaneProblem,
+    Sample,
+    TunnelConfigured,
+)
+from ikeview.core.inputs import (
+    Acquire,
+    Arrival,
+    BytesHard,
+    BytesSoft,
+    Counters,
+    FirstUse,
+    Input,
+    Located,
+    PeerSeen,
+    PlaneTrouble,
+    Stop,
+    Traffic,
+    Unreachable,
+)
+from ikeview.core.lifecycle import Tunnel
+from ikeview.core.limiter import Limiter
+from ikeview.core.orders import Initiate, Order, Probe, RekeyPhase2, RenewPhase1, Terminate
+from ikeview.core.outputs import Direction, Output, Protect, Send, Spot
+from ikeview.core.refusals import Discard
+from ikeview.core.specs import Address, PeerSpec, Settings, Start
+from ikeview.core.timers import Timer
+from ikeview.wire.header import HEADER_SIZE, MAX_MESSAGE, NO_COOKIE, Header
+from ikeview.wire.numbers import Flag
+from ikeview.wire.reader import Malformed
+
+_STRANGERS_TOLD = 1.0
+"""Facts a second about datagrams of one unknown address; all are counted."""
+
+
+class PeerMachine(Protocol):
+    """What the endpoint expects of a peer, whatever version of IKE it speaks. What refuses gives a sentence, or nothing;
+    messages raise ``Discard`` or ``Malformed``."""
+
+    spec: PeerSpec
+    address: Address | None
+    phase2: Any
+    keepalive: Any
+
+    @property
+    def tunnels(self) -> dict[str, Tunnel]: ...
+    def start(self, now: float) -> None: ...
+    def stop(self, now: float) -> None: ...
+    def initiate(self, now: float, tunnel: Tunnel, why: str) -> str: ...
+    def terminate(self, now: float, tunnel: Tunnel) -> str: ...
+    def rekey(self, now: float, tunnel: Tunnel) -> str: ...
+    def renew(self, now: float) -> str: ...
+    def probe(self, now: float) -> str: ...
+    def first(self, now: float, arrival: Arrival, header: Header) -> None: ...
+    def message(self, now: float, arrival: Arrival, header: Header) -> None: ...
+    def located(self, now: float, event: Located) -> None: ...
+    def unreachable(self, now: float, host: Address, detail: str) -> None: ...
+    def esp_seen(self, now: float, remote: Spot) -> None: ...
+    def fire(self, now: float, timer: Timer, subject: str) -> None: ...
+
+
+Stranger = Callable[[Header], bytes]
+"""What to answer to a first message from an address that nobody is configured for."""
+
+
+class Endpoint:
+    """See the module."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: Context,
+        peers: list[PeerMachine],
+        exchanges: frozenset[int],
+        stranger: Stranger,
+        limiter: Limiter,
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._peers = {peer.spec.name: peer for peer in peers}
+        self._tunnels = {name: peer for peer in peers for name in peer.tunnels}
+        self._exchanges = exchanges
+        self._stranger = stranger
+        self._limiter = limiter
+        self._told = Limiter(_STRANGERS_TOLD, 5.0, 20)
+        self._counted: dict[str, Sample] = {}
+
+    # -- in and out --------------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Tell what is configured, protect the tunnels' traffic, begin what starts at boot."""
+        emit = self._context.emit
+        for peer in self._peers.values():
+            emit(_peer_configured(peer.spec))
+            for spec in peer.spec.tunnels:
+                emit(_tunnel_configured(peer.spec, spec))
+                emit(Protect(spec))
+        for peer in self._peers.values():
+            peer.start(now)
+
+    def take(self, now: float, event: Input) -> None:
+        """One thing that happened."""
+        match event:
+            case Arrival():
+                self._arrival(now, event)
+            case Initiate() | Terminate() | RekeyPhase2() | RenewPhase1() | Probe():
+                self._order(now, event)
+            case Located():
+                peer = self._peers.get(event.peer)
+                if peer is not None:
+                    peer.located(now, event)
+            case Unreachable():
+                for peer in self._peers.values():
+                    if peer.address == event.remote.host:
+                        peer.unreachable(now, event.remote.host, event.detail)
+            case Stop():
+                for peer in self._peers.values():
+                    peer.stop(now)
+            case Counters():
+                self._counters(event)
+            case Traffic():
+                for spi in event.spis:
+                    owner = self._context.spis.get(spi)
+                    if owner is not None:
+                        owner.keepalive.alive(now)
+            case Acquire():
+                self._acquire(now, event)
+            case PlaneTrouble():
+                self._context.emit(PlaneProblem("", event.text))
+            case BytesSoft():
+                for owner in self._owners(event.spi, event.direction):
+                    owner.phase2.bytes_soft(now, event.spi, event.direction)
+            case BytesHard():
+                for owner in self._owners(event.spi, event.direction):
+                    owner.phase2.bytes_hard(now, event.spi, event.direction)
+            case FirstUse():
+                for owner in self._owners(event.spi, Direction.IN):
+                    owner.phase2.first_use(now, event.spi)
+            case PeerSeen():
+                for owner in self._owners(event.spi, Direction.IN):
+                    owner.esp_seen(now, event.remote)
+
+    def tick(self, now: float) -> None:
+        """Fire every timer that has run out."""
+        while (due := self._context.timers.pop_due(now)) is not None:
+            timer, (peer, subject) = due
+            self._peers[peer].fire(now, timer, subject)
+
+    def drain(self) -> list[Output | Fact]:
+        """What came of it, in order."""
+        out, self._context.out = self._context.out, []
+        return out
+
+    def deadline(self) -> float | None:
+        """When ``tick`` wants to be called."""
+        return self._context.timers.next()
+
+    def agenda(self) -> list[tuple[float, Timer, tuple[str, str]]]:
+        """All that is due, the nearest first."""
+        return self._context.timers.table()
+
+    # -- datagrams ---------------------------------------------------------------------------------------------------
+
+    def _arrival(self, now: float, arrival: Arrival) -> None:
+        peer: PeerMachine | None = None
+        mark = len(self._context.out)
+        try:
+            header = self._header(arrival)
+            if header.responder_cookie == NO_COOKIE and header.initiator_cookie not in self._context.cookies:
+                peer = self._for_address(arrival.remote.host)
+                if peer is None:
+                    self._unknown(now, arrival, header)
+                    raise Discard(DropReason.UNKNOWN_PEER, str(arrival.remote.host))
+                peer.first(now, arrival, header)
+                return
+            peer = self._context.cookies.get(header.initiator_cookie) or self._context.cookies.get(
+                header.responder_cookie
+            )
+            if peer is None:
+                raise Discard(DropReason.UNKNOWN_COOKIE)
+            peer.message(now, arrival, header)
+        except Discard as refusal:
+            self._dropped(now, arrival, peer, refusal.reason, refusal.detail, mark)
+        except Malformed as error:
+            self._dropped(now, arrival, peer, DropReason.MALFORMED, str(error), mark)
+
+    def _header(self, arrival: Arrival) -> Header:
+        """The header, as far as it can be judged by itself (RFC 2408 section 5.1 and 5.2)."""
+        data = arrival.data
+        if not data:
+            raise Discard(DropReason.EMPTY)
+        if len(data) < HEADER_SIZE:
+            raise Discard(DropReason.TOO_SHORT, f"{len(data)} octets")
+        if len(data) > MAX_MESSAGE:
+            raise Discard(DropReason.TOO_LONG, f"{len(data)} octets")
+        header = Header.read(data)
+        if header.major != 1:
+            raise Discard(DropReason.BAD_VERSION, f"version {header.major}")
+        if header.length != len(data):
+            raise Discard(DropReason.BAD_LENGTH, f"says {header.length}, has {len(data)}")
+        if header.exchange_type not in self._exchanges:
+            raise Discard(DropReason.BAD_EXCHANGE, f"exchange type {header.exchange_type}")
+        if header.initiator_cookie == NO_COOKIE:
+            raise Discard(DropReason.ZERO_COOKIE)
+        if header.responder_cookie == NO_COOKIE:
+            if header.flags & Flag.ENCRYPTION:
+                raise Discard(DropReason.BAD_FLAGS, "encrypted before there can be keys")
+            if header.message_id:
+                raise Discard(DropReason.BAD_MESSAGE_ID, f"{header.message_id:08x} in a first message")
+        return header
+
+    def _for_address(self, host: Address) -> PeerMachine | None:
+        """The peer at that address: the one known to be there, else the most specific network, else one from anywhere."""
+        best: PeerMachine | None = None
+        best_length = -2
+        for peer in self._peers.values():
+            spec = peer.spec
+            if peer.address == host:
+                return peer
+            if spec.remote_network is not None and host in spec.remote_network:
+                length = spec.remote_network.prefixlen
+            elif spec.remote == "any":
+                length = -1
+            else:
+                continue
+            if length > best_length:
+                best, best_length = peer, length
+        return best
+
+    def _unknown(self, now: float, arrival: Arrival, header: Header) -> None:
+        """Tell a stranger once in a while that it is one; never more octets than it sent."""
+        reply = self._stranger(header)
+        if len(reply) <= len(arrival.data) and self._limiter.allows(now, arrival.remote.host):
+            self._context.emit(Send(arrival.local, arrival.remote, reply, arrival.floated))
+            self._context.emit(NotifySent("", str(arrival.remote), "NO-PROPOSAL-CHOSEN"))
+
+    def _dropped(
+        self, now: float, arrival: Arrival, peer: PeerMachine | None, reason: DropReason, detail: str, mark: int
+    ) -> None:
+        if any(isinstance(each, MessageDropped) for each in self._context.out[mark:]):
+            return
+        if peer is None and not self._told.allows(now, arrival.remote.host):
+            # still counted, but without the details that would let a stranger fill the log
+            self._context.emit(MessageDropped("", "", len(arrival.data), reason, "", ""))
+            return
+        name = peer.spec.name if peer is not None else ""
+        self._context.emit(MessageDropped(name, str(arrival.remote), len(arrival.data), reason, detail, ""))
+
+    # -- orders ------------------------------------------------------------------------------------------------------
+
+    def _order(self, now: float, order: Order) -> None:
+        name, target, command = _described(order)
+        self._context.emit(OrderTaken(name, target, order.by, command))
+        refusal = self._carry_out(now, order)
+        if refusal:
+            self._context.emit(OrderRefused(name, target, refusal))
+
+    def _carry_out(self, now: float, order: Order) -> str:
+        if isinstance(order, RenewPhase1 | Probe):
+            peer = self._peers.get(order.peer)
+            if peer is None:
+                return f"there is no peer {order.peer}"
+            return peer.renew(now) if isinstance(order, RenewPhase1) else peer.probe(now)
+        owner = self._tunnels.get(order.tunnel)
+        if owner is None:
+            return f"there is no tunnel {order.tunnel}"
+        tunnel = owner.tunnels[order.tunnel]
+        match order:
+            case Initiate():
+                return owner.initiate(now, tunnel, "operator")
+            case Terminate():
+                return owner.terminate(now, tunnel)
+            case RekeyPhase2():
+                return owner.rekey(now, tunnel)
+
+    # -- the data plane ----------------------------------------------------------------------------------------------
+
+    def _owners(self, spi: int, direction: Direction) -> list[Any]:
+        """Whoever may have a half SA with that SPI: inbound ones are registered, outbound ones are the peers' choice."""
+        if direction is Direction.OUT:
+            return list(self._peers.values())
+        owner = self._context.spis.get(spi)
+        return [owner] if owner is not None else []
+
+    def _acquire(self, now: float, event: Acquire) -> None:
+        owner = self._tunnels.get(event.tunnel)
+        if owner is not None:
+            tunnel = owner.tunnels[event.tunnel]
+            if tunnel.spec.start is Start.TRAFFIC and tunnel.current is None and not tunnel.pending:
+                owner.initiate(now, tunnel, "traffic")
+
+    def _counters(self, event: Counters) -> None:
+        """Join the halves to pairs and tell which have changed."""
+        halves = {f"{'out' if each.packets_out else 'in'} {each.spi_in}": each for each in event.samples}
+        changed: list[Sample] = []
+        alive: set[str] = set()
+        for peer in self._peers.values():
+            for tunnel in peer.tunnels.values():
+                for pair in tunnel.pairs:
+                    alive.add(pair.name)
+                    # a report may be one of several, so what is not in it stays as it was
+                    before = self._counted.get(pair.name) or Sample(pair.name, 0, 0, 0, 0)
+                    inward = halves.get(f"in {pair.name}", before)
+                    outward = halves.get(f"out {pair.outbound.spi:08x}", before)
+                    sample = Sample(
+                        pair.name, inward.bytes_in, inward.packets_in, outward.bytes_out, outward.packets_out,
+                        inward.replayed, inward.forged,
+                    )
+                    if sample != before:
+                        self._counted[pair.name] = sample
+                        changed.append(sample)
+        for gone in [name for name in self._counted if name not in alive]:
+            del self._counted[gone]
+        if changed:
+            self._context.emit(CountersSampled(tuple(changed)))
+
+
+def _described(order: Order) -> tuple[str, str, str]:
+    """Name, target and the command line that repeats it."""
+    match order:
+        case Initiate(tunnel=tunnel):
+            return "initiate", tunnel, f"ikeview up {tunnel}"
+        case Terminate(tunnel=tunnel):
+            return "terminate", tunnel, f"ikeview down {tunnel}"
+        case RekeyPhase2(tunnel=tunnel):
+            return "rekey phase 2", tunnel, f"ikeview rekey {tunnel}"
+        case RenewPhase1(peer=peer):
+            return "renew phase 1", peer, f"ikeview rekey {peer} --phase 1"
+        case Probe(peer=peer):
+            return "probe", peer, ""
+
+
+def _peer_configured(spec: PeerSpec) -> PeerConfigured:
+    keepalive = spec.keepalive
+    words = "off"
+    if keepalive.method != "off":
+        words = f"every {keepalive.interval:.0f}s, dead after {keepalive.timeout:.0f}s, then {keepalive.action}"
+        words = f"{keepalive.method} {words}"
+    return PeerConfigured(
+        spec.name, spec.remote, spec.mode, spec.role, spec.auth_method, str(spec.local_id or ""),
+        str(spec.remote_id or ""), tuple(str(suite) for suite in spec.proposals), spec.lifetime, words,
+    )
+
+
+def _tunnel_configured(peer: PeerSpec, spec: Any) -> TunnelConfigured:
+    return TunnelConfigured(
+        spec.full_name, peer.name, spec.mode, str(spec.local), str(spec.remote),
+        tuple(str(suite) for suite in spec.proposals), spec.lifetime, spec.lifebytes or 0, spec.rekey_margin,
+        str(spec.start), str(spec.when_down),
+    )

@@ -1,0 +1,82 @@
+"""Every duration and bound of the protocol on one page, each with its unit, its source and its reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Durations are seconds."""
+
+    resend_first: float = 0.5
+    """First wait for an answer: a round trip round the world takes less (RFC 2408 section 5.1 leaves it open)."""
+    resend_most: float = 4.0
+    """The waits double up to this."""
+    resend_limit: int = 11
+    """Resends after the first send: 12 sends bring 9 messages through 30% loss in 998 of 1,000 cases."""
+    refused_patience: float = 3.0
+    """How long the true answer may still come after an unauthenticated refusal: anybody can send those, so they do not
+    end a negotiation at once, but most are honest and the operator waits."""
+    answered_duplicates: int = 12
+    """How often one stored reply is sent again: as often as a peer like us resends."""
+    half_open_life: float = 45.0
+    """A responder forgets a phase 1 that has not come to an end by then: a little longer than an initiator tries."""
+    half_open_for_peer: int = 5
+    """Negotiations begun by one peer that are not authenticated yet."""
+    half_open_total: int = 1024
+    """The same over all peers."""
+    quick_modes: int = 16
+    """Quick Modes that run at once in one ISAKMP SA."""
+    answers_kept: float = 60.0
+    """How long a finished exchange can still answer duplicates of its last messages."""
+    used_message_ids: int = 65_536
+    """Message IDs remembered by an ISAKMP SA; one that has seen so many is renewed (RFC 2409 appendix B: unique)."""
+    renew_margin: float = 0.9
+    """Phase 1 is renewed after this share of its lifetime by its initiator..."""
+    renew_margin_responder: float = 0.95
+    """...and by its responder if the initiator has not."""
+    rekey_jitter: float = 0.5
+    """The initiator of an SA takes up to this share of the margin off its rekey time, drawn at random, so that many
+    tunnels do not rekey at once."""
+    byte_soft: float = 0.85
+    """Share of the byte lifetime after which the initiator of an SA rekeys, less up to ``byte_jitter``; the peer's
+    kilobyte may have 1,000 or 1,024 octets."""
+    byte_soft_responder: float = 0.95
+    """The responder's: later, so that both ends do not start at once."""
+    byte_jitter: float = 0.05
+    switch_after: float = 1.0
+    """The initiator of a rekey moves its own traffic when the peer's first packet arrives on the new SA, or after this:
+    the peer installs only when it has message 3 (RFC 2409 section 5.5)."""
+    old_sa_initiator: float = 5.0
+    """The initiator of a rekey keeps taking packets on the old SA for this long, then deletes it."""
+    old_sa_responder: float = 30.0
+    """The responder gives the initiator this long to delete the old SA, then does it itself."""
+    crossing: float = 10.0
+    """Two SAs for the same purpose, one begun by each end within this time, have crossed: both ends drop the same one."""
+    retry_first: float = 5.0
+    """Wait before the second attempt of a tunnel that should be up; doubles..."""
+    retry_most: float = 60.0
+    """...up to this, less up to a fifth at random."""
+    probe_resend: float = 2.0
+    """Wait for the answer to a keepalive before the next is sent (RFC 3706 section 5.5 leaves it open)."""
+    notify_rate: float = 1.0
+    """Error notifies a second to one unauthenticated address."""
+    notify_total: float = 5.0
+    """The same over all addresses."""
+    notify_burst: int = 5
+    lifetime_least: float = 60.0
+    """A peer's shorter phase lifetime is not followed below this: SAs that end at once are an attack or a mistake."""
+    lifetime_most: float = 86_400.0
+    """A peer's longer lifetime is cut to this."""
+
+    @property
+    def resend_total(self) -> float:
+        """Seconds from the first send until an exchange without an answer is given up."""
+        return sum(self.resend_wait(count) for count in range(self.resend_limit + 1))
+
+    def resend_wait(self, count: int) -> float:
+        """Wait after send number ``count`` (0: the first)."""
+        return min(self.resend_first * 2.0**count, self.resend_most)
+
+    def retry_wait(self, failures: int, fraction: float) -> float:
+        """Wait before the next attempt after so many failed ones; ``fraction`` in [0, 1) is the chance part."""
+        return min(self.retry_first * 2.0 ** max(0, failures - 1), self.retry_most) * (1 - fraction / 5)

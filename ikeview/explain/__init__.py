@@ -1,0 +1,1 @@
+"""Why a negotiation failed, in plain words."""

@@ -1,0 +1,38 @@
+"""The endpoint with IKEv1 in it."""
+
+from ikeview.core.context import Context
+from ikeview.core.endpoint import Endpoint
+from ikeview.core.entropy import Entropy
+from ikeview.core.limiter import Limiter
+from ikeview.core.policy import Policy
+from ikeview.core.specs import Settings
+from ikeview.ikev1 import informational
+from ikeview.ikev1.keys import Cookies
+from ikeview.ikev1.peer import Peer
+from ikeview.wire.header import Header
+from ikeview.wire.numbers import ExchangeType, NotifyType, ProtocolId
+from ikeview.wire.payloads import Notify
+
+_EXCHANGES = frozenset({ExchangeType.MAIN_MODE, ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL})
+
+
+def build_endpoint(
+    settings: Settings, *, entropy: Entropy, forces_encapsulation: bool, policy: Policy | None = None
+) -> Endpoint:
+    """An endpoint for all peers of the settings. ``forces_encapsulation``: the data plane can only do ESP in UDP."""
+    policy = policy or Policy()
+    context = Context(
+        entropy,
+        policy,
+        port=settings.engine.port,
+        nat_port=settings.engine.nat_port,
+        force_encapsulation=forces_encapsulation,
+    )
+    limiter = Limiter(policy.notify_rate, policy.notify_total, policy.notify_burst)
+
+    def stranger(header: Header) -> bytes:
+        cookies = Cookies(header.initiator_cookie, entropy.octets("cookie", 8))
+        return informational.clear(cookies, 0, Notify.of(ProtocolId.ISAKMP, NotifyType.NO_PROPOSAL_CHOSEN))
+
+    peers = [Peer(spec, context, limiter) for spec in settings.peers]
+    return Endpoint(settings, context, list(peers), _EXCHANGES, stranger, limiter)

@@ -1,0 +1,76 @@
+"""An established ISAKMP SA (RFC 2408 section 2.1): what outlives its Main Mode."""
+
+from dataclasses import dataclass, field
+
+from ikeview.core.context import Context
+from ikeview.core.facts import DropReason
+from ikeview.core.identity import Identity
+from ikeview.core.negotiation import Negotiation
+from ikeview.core.outputs import Send, Spot
+from ikeview.core.refusals import Discard
+from ikeview.core.specs import Role
+from ikeview.ikev1 import informational
+from ikeview.ikev1.keys import Cookies, Phase1Keys
+from ikeview.ikev1.nat import NatTraversal
+from ikeview.wire.header import Header
+from ikeview.wire.message import Chain
+from ikeview.wire.payloads import Payload
+
+
+@dataclass(slots=True)
+class IsakmpSa:
+    """Keys, ends and the exchanges that run under it. ``main_mode`` stays to answer duplicates of its last messages."""
+
+    peer: str
+    cookies: Cookies
+    role: Role
+    keys: Phase1Keys
+    last_block: bytes
+    local: Spot
+    remote: Spot
+    floated: bool
+    nat: NatTraversal
+    dpd: bool
+    local_id: Identity
+    remote_id: Identity
+    established_at: float
+    lifetime: float
+    main_mode: Negotiation
+    quick_modes: dict[int, Negotiation] = field(default_factory=dict)
+    """By message ID; finished ones stay a while to answer duplicates."""
+    used: set[int] = field(default_factory=set)
+    """Message IDs that have been used by either end."""
+    superseded: bool = False
+    probes: dict[int, float] = field(default_factory=dict)
+    """Keepalives on the way: sequence number and when it was sent."""
+    next_probe: int = 0
+    missed: int = 0
+
+    @property
+    def our_cookie(self) -> bytes:
+        """The one of the pair that is ours."""
+        return self.cookies.initiator if self.role is Role.INITIATOR else self.cookies.responder
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The key of its timers."""
+        return self.peer, str(self.cookies)
+
+    @property
+    def running(self) -> int:
+        """Quick Modes under way."""
+        return sum(not each.over for each in self.quick_modes.values())
+
+    def tell(self, context: Context, payloads: list[Payload]) -> None:
+        """Send a protected Informational message."""
+        message_id = context.new_message_id(self.used)
+        data = informational.seal(self.keys, self.last_block, self.cookies, message_id, payloads)
+        context.emit(Send(self.local, self.remote, data, self.floated))
+
+    def hear(self, header: Header, datagram: bytes) -> Chain:
+        """The payloads of a protected Informational message that has not been seen before. Raises ``Discard``."""
+        if header.message_id in self.used:
+            raise Discard(DropReason.DUPLICATE, "an Informational message")
+        chain = informational.unseal(self.keys, self.last_block, header, datagram)
+        self.used.add(header.message_id)
+        return chain

@@ -1,0 +1,292 @@
+"""One peer: takes its messages, timers and orders apart and hands them to phase 1, phase 2 and the keepalive."""
+
+from ikeview.core.context import Context
+from ikeview.core.facts import Cause, DropReason, NotifySent, NotifyTaken, PeerMoved
+from ikeview.core.inputs import Arrival, Located
+from ikeview.core.limiter import Limiter
+from ikeview.core.lifecycle import Tunnel
+from ikeview.core.outputs import Move, Send, Spot
+from ikeview.core.refusals import Discard
+from ikeview.core.specs import Address, PeerSpec, Start
+from ikeview.core.timers import Timer
+from ikeview.ikev1 import informational
+from ikeview.ikev1.isakmp_sa import IsakmpSa
+from ikeview.ikev1.keepalive import Keepalive
+from ikeview.ikev1.keys import Cookies
+from ikeview.ikev1.phase1 import Phase1s
+from ikeview.ikev1.phase2 import Phase2s
+from ikeview.wire.header import HEADER_SIZE, Header
+from ikeview.wire.message import Chain
+from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId, is_error, notify_label
+from ikeview.wire.payloads import Delete, Notify
+
+
+class Peer:
+    """See ``core.endpoint.PeerMachine`` for what the endpoint expects of it."""
+
+    def __init__(self, spec: PeerSpec, context: Context, limiter: Limiter) -> None:
+        self.spec = spec
+        self._context = context
+        self._limiter = limiter
+        self.phase1 = Phase1s(self, context)
+        self.phase2 = Phase2s(self, context)
+        self.keepalive = Keepalive(self, context)
+        self.address: Address | None = spec.remote_address
+        """Where the peer was last known to be."""
+
+    @property
+    def remote_nat_port(self) -> int:
+        """The peer's NAT port: the same number as ours, for both ends of a test may use others than 4500."""
+        return self._context.nat_port
+
+    @property
+    def tunnels(self) -> dict[str, Tunnel]:
+        """Its tunnels by full name."""
+        return self.phase2.tunnels
+
+    # -- orders ------------------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """The engine has started: what shall be up at boot is brought up."""
+        for tunnel in self.tunnels.values():
+            if tunnel.spec.start is Start.BOOT:
+                self.phase2.want(now, tunnel, "boot")
+
+    def initiate(self, now: float, tunnel: Tunnel, why: str) -> str:
+        """Bring a tunnel up. Gives a sentence if that cannot be."""
+        if tunnel.current is None and not self.spec.can_initiate and self.phase1.current is None:
+            return f"only the peer can begin: remote = {self.spec.remote}, role = {self.spec.role}"
+        self.phase2.want(now, tunnel, why)
+        return ""
+
+    def terminate(self, now: float, tunnel: Tunnel) -> str:
+        """Take a tunnel down; with the last one phase 1 goes too."""
+        self.phase2.terminate(now, tunnel, Cause.OPERATOR)
+        if self.phase2.idle:
+            self._close(now, Cause.OPERATOR)
+        return ""
+
+    def rekey(self, now: float, tunnel: Tunnel) -> str:
+        """Make a new SA for a tunnel. Gives a sentence if that cannot be."""
+        if tunnel.current is None:
+            return "it is not up, so there is nothing to rekey"
+        if self.phase1.current is None and not self.spec.can_initiate:
+            return "there is no phase 1, and only the peer can begin one"
+        self.phase2.rekey(now, tunnel, "operator")
+        return ""
+
+    def renew(self, now: float) -> str:
+        """Make a new ISAKMP SA. Gives a sentence if that cannot be."""
+        if not self.spec.can_initiate:
+            return f"only the peer can begin: remote = {self.spec.remote}, role = {self.spec.role}"
+        self.phase1.want(now, "renew: operator" if self.phase1.current else "initiate")
+        return ""
+
+    def probe(self, now: float) -> str:
+        """Send a keepalive now. Gives a sentence if that cannot be."""
+        sa = self.phase1.current
+        if sa is None:
+            return "there is no phase 1 to send a keepalive in"
+        if not sa.dpd:
+            return "the peer has not said that it answers keepalives (RFC 3706)"
+        self.keepalive.probe(now, sa)
+        return ""
+
+    def stop(self, now: float) -> None:
+        """The engine ends: tell the peer."""
+        for tunnel in self.tunnels.values():
+            self.phase2.terminate(now, tunnel, Cause.SHUTDOWN)
+        self._close(now, Cause.SHUTDOWN)
+
+    def _close(self, now: float, cause: Cause) -> None:
+        self.phase1.abandon(now, cause)
+        for sa in list(self.phase1.sas):
+            self.phase1.drop(now, sa, cause)
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def first(self, now: float, arrival: Arrival, header: Header) -> None:
+        """A message without a responder cookie. Raises ``Discard`` or ``Malformed``."""
+        if header.exchange_type == ExchangeType.INFORMATIONAL:
+            self._unprotected(now, arrival, header)
+        elif header.exchange_type != ExchangeType.MAIN_MODE:
+            raise Discard(DropReason.NOT_EXPECTED, "only Main Mode begins a phase 1 here")
+        else:
+            self.phase1.begin(now, arrival, header)
+
+    def message(self, now: float, arrival: Arrival, header: Header) -> None:
+        """A message with a cookie of ours. Raises ``Discard`` or ``Malformed``."""
+        if header.exchange_type == ExchangeType.MAIN_MODE:
+            if header.message_id:
+                raise Discard(DropReason.BAD_MESSAGE_ID, "Main Mode has 0")
+            self._main_mode(now, arrival, header)
+            return
+        if header.exchange_type == ExchangeType.INFORMATIONAL:
+            if header.flags & Flag.ENCRYPTION:
+                self._protected(now, arrival, header)
+            else:
+                self._unprotected(now, arrival, header)
+            return
+        sa = self.phase1.find(header)
+        if sa is None:
+            if self.phase1.negotiation(header) is not None:
+                raise Discard(DropReason.NOT_EXPECTED, "phase 1 is not complete")
+            raise Discard(DropReason.UNKNOWN_COOKIE)
+        if header.exchange_type != ExchangeType.QUICK_MODE:
+            raise Discard(DropReason.NOT_EXPECTED, f"exchange type {header.exchange_type}")
+        quick = sa.quick_modes.get(header.message_id)
+        try:
+            self.phase2.take(now, sa, arrival, header)
+        except Discard as refusal:
+            if quick is not None and not quick.over:
+                quick.dropped(now, arrival.remote, len(arrival.data), refusal.reason, refusal.detail)
+            raise
+
+    def _main_mode(self, now: float, arrival: Arrival, header: Header) -> None:
+        negotiation = self.phase1.negotiation(header)
+        try:
+            self.phase1.take(now, arrival, header)
+        except Discard as refusal:
+            if negotiation is not None and arrival.remote.host == negotiation.remote.host:
+                negotiation.dropped(now, arrival.remote, len(arrival.data), refusal.reason, refusal.detail)
+                if refusal.reason in (DropReason.UNDECRYPTABLE, DropReason.BAD_HASH):
+                    # the peer waits for an answer that will never come: tell it, so that its operator need not wait
+                    cookies = Cookies(header.initiator_cookie, header.responder_cookie)
+                    self.refuse(now, arrival, cookies, NotifyType.PAYLOAD_MALFORMED)
+                    negotiation.doubtful(now)
+            raise
+
+    def _protected(self, now: float, arrival: Arrival, header: Header) -> None:
+        sa = self.phase1.find(header)
+        if sa is None:
+            self._protected_early(now, arrival, header)
+            return
+        chain = sa.hear(header, arrival.data)
+        self.authentic(now, sa, arrival)
+        for delete in chain.all(Delete):
+            if delete.protocol == ProtocolId.ESP:
+                self.phase2.deleted(now, delete.spis)
+        for notify in chain.all(Notify):
+            self._notified(now, sa, notify)
+        for delete in chain.all(Delete):
+            if delete.protocol == ProtocolId.ISAKMP and sa.cookies.both in delete.spis and sa in self.phase1.sas:
+                self.phase1.drop(now, sa, Cause.PEER_DELETED, tell=False)
+
+    def _protected_early(self, now: float, arrival: Arrival, header: Header) -> None:
+        """Protected, but Main Mode is not complete: the peer refuses our identity, or its keys are not ours."""
+        negotiation = self.phase1.negotiation(header)
+        if negotiation is None:
+            raise Discard(DropReason.UNKNOWN_COOKIE)
+        run = negotiation.run
+        secured = getattr(run.stage, "secured", None)
+        if secured is None or run.channel is None:
+            raise Discard(DropReason.NOT_EXPECTED, "no keys yet")
+        try:
+            chain = informational.unseal(secured.keys, run.channel.iv, header, arrival.data)
+        except Discard as refusal:
+            negotiation.dropped(now, arrival.remote, len(arrival.data), refusal.reason, refusal.detail)
+            negotiation.doubtful(now)
+            raise
+        for notify in chain.all(Notify):
+            if is_error(notify.kind):
+                label = notify_label(notify.kind)
+                self._context.emit(NotifyTaken(self.spec.name, run.ident, label, True))
+                negotiation.refused(now, label, authenticated=True)
+
+    def _notified(self, now: float, sa: IsakmpSa, notify: Notify) -> None:
+        match notify.kind:
+            case NotifyType.R_U_THERE:
+                self.keepalive.asked(sa, notify)
+                return
+            case NotifyType.R_U_THERE_ACK:
+                if not self.keepalive.answered(now, sa, notify):
+                    raise Discard(DropReason.PROBE_SEQUENCE)
+                return
+        label = notify_label(notify.kind)
+        exchange = self.phase2.refused(now, sa, notify, label) if is_error(notify.kind) else ""
+        self._context.emit(NotifyTaken(self.spec.name, exchange, label, True))
+
+    def _unprotected(self, now: float, arrival: Arrival, header: Header) -> None:
+        """In clear: anybody may have sent it. A hint while Main Mode runs, nothing afterwards."""
+        negotiation = self.phase1.negotiation(header)
+        if negotiation is None or arrival.remote.host != negotiation.remote.host:
+            raise Discard(DropReason.UNPROTECTED_NOTIFY)
+        chain: Chain = informational.unprotected(header, arrival.data)
+        for notify in chain.all(Notify):
+            label = notify_label(notify.kind)
+            if is_error(notify.kind):
+                negotiation.refused(now, label, authenticated=False)
+            self._context.emit(NotifyTaken(self.spec.name, negotiation.run.ident, label, False))
+
+    def refuse(self, now: float, arrival: Arrival, cookies: Cookies, notify: NotifyType) -> None:
+        """Tell an unauthenticated peer, within the limits for strangers and never more than it sent."""
+        payload = Notify.of(ProtocolId.ISAKMP, notify)
+        data = informational.clear(cookies, 0, payload)
+        if len(data) > max(len(arrival.data), HEADER_SIZE) or not self._limiter.allows(now, arrival.remote.host):
+            return
+        self._context.emit(Send(arrival.local, arrival.remote, data, arrival.floated))
+        self._context.emit(NotifySent(self.spec.name, str(arrival.remote), notify.label))
+
+    def authentic(self, now: float, sa: IsakmpSa, arrival: Arrival) -> None:
+        """A message that proved its origin and is no replay: a sign of life, and the place to answer to."""
+        self.keepalive.alive(now)
+        if arrival.remote != sa.remote and arrival.floated == sa.floated:
+            self._moved(sa, arrival.remote)
+
+    def esp_seen(self, now: float, remote: Spot) -> None:
+        """An authentic ESP packet came from another place: NAT has moved the peer (RFC 3947 section 6)."""
+        sa = self.phase1.current
+        if sa is not None and sa.floated and sa.remote != remote:
+            self.keepalive.alive(now)
+            self._moved(sa, remote)
+
+    def _moved(self, sa: IsakmpSa, remote: Spot) -> None:
+        old, sa.remote = sa.remote, remote
+        self.address = remote.host
+        for quick in sa.quick_modes.values():
+            quick.move(quick.local, remote, floated=quick.floated)
+        self._context.emit(PeerMoved(self.spec.name, str(old), str(remote)))
+        self._context.emit(Move(old, remote))
+
+    # -- what the parts tell each other ------------------------------------------------------------------------------
+
+    def phase1_established(self, now: float, sa: IsakmpSa) -> None:
+        """Phase 1 is up: what waited for it goes on."""
+        self.address = sa.remote.host
+        self.keepalive.alive(now)
+        self.phase2.resume(now, sa)
+
+    def phase1_failed(self, now: float, cause: Cause, detail: str) -> None:
+        """No phase 1 came about."""
+        self.phase2.phase1_failed(now, cause, detail)
+
+    def silent(self, now: float) -> None:
+        """The peer is dead. A new phase 1 is begun beside what is there, and what is there goes only with the old."""
+        action = self.spec.keepalive.action
+        wanted = [tunnel for tunnel in self.tunnels.values() if tunnel.current is not None]
+        for sa in list(self.phase1.sas):
+            self.phase1.drop(now, sa, Cause.PEER_SILENT, tell=False)
+        if action == "restart" and self.spec.can_initiate:
+            # the SAs stay while the new ones are made: if the peer lives after all, nothing is lost
+            for tunnel in wanted:
+                tunnel.wanted = True
+                self.phase2.attempt(now, tunnel, "rekey: peer is dead")
+            return
+        for tunnel in wanted:
+            tunnel.wanted = False
+        self.phase2.forget(now, Cause.PEER_SILENT)
+
+    def located(self, now: float, event: Located) -> None:
+        """Answer to ``Locate``."""
+        if event.remote is not None:
+            self.address = event.remote
+        self.phase1.located(now, event)
+
+    def unreachable(self, now: float, host: Address, detail: str) -> None:
+        """ICMP about the peer's address."""
+        self.phase1.unreachable(now, host, detail)
+
+    def fire(self, now: float, timer: Timer, subject: str) -> None:
+        """A timer of this peer ran out."""
+        if not self.phase1.fire(now, timer, subject):
+            self.phase2.fire(now, timer, subject)

@@ -1,0 +1,386 @@
+"""One peer's phase 1: Main Modes under way, the ISAKMP SAs that came of them, their renewal and their end."""
+
+from typing import TYPE_CHECKING
+
+from ikeview.core.context import Context
+from ikeview.core.facts import (
+    Cause,
+    DropReason,
+    NatFound,
+    NotifySent,
+    Phase1Deleted,
+    Phase1Established,
+)
+from ikeview.core.identity import Identity
+from ikeview.core.inputs import Arrival, Located
+from ikeview.core.negotiation import Negotiation
+from ikeview.core.outputs import Locate, Send, SendKeepalive, Spot
+from ikeview.core.refusals import Abort, Discard
+from ikeview.core.runner import Run, Took
+from ikeview.core.specs import Address, Role
+from ikeview.core.timers import Timer
+from ikeview.ikev1 import informational
+from ikeview.ikev1.isakmp_sa import IsakmpSa
+from ikeview.ikev1.keys import Cookies
+from ikeview.ikev1.main_mode import MAIN_MODE, Authenticated, Setup
+from ikeview.ikev1.nat import NatTraversal
+from ikeview.ikev1.vendor_ids import VendorIds
+from ikeview.wire.header import NO_COOKIE, Header
+from ikeview.wire.numbers import NotifyType, ProtocolId
+from ikeview.wire.payloads import Delete, Notify
+
+if TYPE_CHECKING:
+    from ikeview.ikev1.peer import Peer
+
+_NONCE_SIZE = 32
+"""Octets; RFC 2409 section 5 allows 8 to 256."""
+
+
+class Phase1s:
+    """``sas`` are established, the newest last; ``negotiations`` run, by our cookie."""
+
+    def __init__(self, peer: "Peer", context: Context) -> None:
+        self._peer = peer
+        self._context = context
+        self.sas: list[IsakmpSa] = []
+        self.negotiations: dict[bytes, Negotiation] = {}
+        self._locating = ""
+        """Why the peer is being looked for; empty: it is not."""
+        self._attempt = 0
+
+    @property
+    def current(self) -> IsakmpSa | None:
+        """The ISAKMP SA that new exchanges run under."""
+        return next((sa for sa in reversed(self.sas) if not sa.superseded), None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether we are making one."""
+        return bool(self._locating) or any(
+            each.run.role is Role.INITIATOR for each in self.negotiations.values()
+        )
+
+    def find(self, header: Header) -> IsakmpSa | None:
+        """The ISAKMP SA that a message belongs to."""
+        cookies = (header.initiator_cookie, header.responder_cookie)
+        return next((sa for sa in self.sas if (sa.cookies.initiator, sa.cookies.responder) == cookies), None)
+
+    def negotiation(self, header: Header) -> Negotiation | None:
+        """The Main Mode under way that a message belongs to: by our cookie, and by the peer's once that is known."""
+        for cookie in (header.initiator_cookie, header.responder_cookie):
+            found = self.negotiations.get(cookie)
+            if found is not None:
+                run = found.run
+                if run.initiator_cookie == header.initiator_cookie and (
+                    run.responder_cookie in (NO_COOKIE, header.responder_cookie)
+                    or header.responder_cookie == NO_COOKIE
+                ):
+                    return found
+        return None
+
+    # -- as initiator ----------------------------------------------------------------------------------------------
+
+    def want(self, now: float, why: str) -> None:
+        """Make an ISAKMP SA, unless one is being made."""
+        if self.busy:
+            return
+        spec = self._peer.spec
+        if not spec.can_initiate:
+            self._peer.phase1_failed(
+                now, Cause.UNREACHABLE, f"only the peer can begin: remote = {spec.remote}, role = {spec.role}"
+            )
+            return
+        self._locating = why
+        self._context.emit(Locate(spec.name, spec.remote, spec.local))
+
+    def located(self, now: float, event: Located) -> None:
+        """We know where the peer is, or that we cannot know."""
+        why, self._locating = self._locating, ""
+        if not why:
+            return
+        if event.problem or event.local is None or event.remote is None:
+            self._peer.phase1_failed(now, Cause.UNREACHABLE, event.problem or "the peer's address is not known")
+            return
+        context = self._context
+        self._attempt += 1
+        local, remote = Spot(event.local, context.port), Spot(event.remote, context.port)
+        cookie = context.new_cookie(self._peer)
+        run = self._run(now, Role.INITIATOR, (cookie, NO_COOKIE), cookie, local, remote)
+        spec = self._peer.spec
+        negotiation = Negotiation(
+            context, spec.name, "", run, local, remote, floated=False, why=why, attempt=self._attempt,
+            local_id=str(spec.local_id or Identity.of_address(local.host)),
+            offered=tuple(str(suite) for suite in spec.proposals),
+        )
+        self.negotiations[cookie] = negotiation
+        negotiation.announce()
+        negotiation.speak(now)
+
+    def _run(
+        self, now: float, role: Role, cookies: tuple[bytes, bytes], cookie: bytes, local: Spot, remote: Spot
+    ) -> Run:
+        context, spec = self._context, self._peer.spec
+        setup = Setup(
+            cookie,
+            spec.proposals,
+            spec.lifetime,
+            spec.secret,
+            spec.local_id or Identity.of_address(local.host),
+            spec.remote_id or Identity.of_address(remote.host),
+            context.entropy.octets("nonce", _NONCE_SIZE),
+            context.entropy.key_pair,
+        )
+        nat = NatTraversal(
+            role, local, remote,
+            enabled=spec.nat_traversal != "off" or context.force_encapsulation,
+            forced=spec.nat_traversal == "force" or context.force_encapsulation,
+            decoy=context.entropy.octets("decoy", 16),
+        )
+        return Run(
+            context.new_exchange(), MAIN_MODE, role, cookies, 0, setup, now=now, policy=context.policy,
+            riders=(VendorIds(), nat),
+        )
+
+    # -- as responder ------------------------------------------------------------------------------------------------
+
+    def begin(self, now: float, arrival: Arrival, header: Header) -> None:
+        """A first message from the peer. Raises ``Discard`` or ``Malformed``."""
+        context, spec = self._context, self._peer.spec
+        runs = [*self.negotiations.values(), *(sa.main_mode for sa in self.sas)]
+        for each in runs:
+            if each.run.initiator_cookie == header.initiator_cookie and each.run.role is Role.RESPONDER:
+                if each.again(arrival.data):
+                    return
+                raise Discard(DropReason.NOT_EXPECTED, "another first message with the same cookie")
+        if spec.role == "initiator":
+            raise Discard(DropReason.SWITCHED_OFF, f"peer {spec.name} has role = initiator")
+        waiting = [each for each in self.negotiations.values() if each.run.role is Role.RESPONDER]
+        if len(waiting) >= context.policy.half_open_for_peer:
+            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{len(waiting)} from this peer")
+        if context.half_open >= context.policy.half_open_total:
+            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{context.half_open} over all")
+        cookie = context.new_cookie(self._peer)
+        run = self._run(
+            now, Role.RESPONDER, (header.initiator_cookie, cookie), cookie, arrival.local, arrival.remote
+        )
+        negotiation = Negotiation(
+            context, spec.name, "", run, arrival.local, arrival.remote, floated=arrival.floated, why="peer",
+            local_id=str(spec.local_id or Identity.of_address(arrival.local.host)),
+        )
+        try:
+            negotiation.listen(now, header, arrival.data)
+        except Abort as abort:
+            del context.cookies[cookie]
+            self._peer.refuse(now, arrival, Cookies(header.initiator_cookie, cookie), abort.notify)
+            negotiation.fail(now, abort)
+            return
+        except Exception:
+            del context.cookies[cookie]
+            raise
+        self.negotiations[cookie] = negotiation
+        context.half_open += 1
+        context.timers.set(Timer.HALF_OPEN, negotiation.key, now + context.policy.half_open_life)
+        negotiation.speak(now)
+
+    # -- both --------------------------------------------------------------------------------------------------------
+
+    def take(self, now: float, arrival: Arrival, header: Header) -> None:
+        """A later message of Main Mode. Raises ``Discard`` or ``Malformed``."""
+        negotiation = self.negotiation(header)
+        if negotiation is None:
+            sa = self.find(header)
+            if sa is None:
+                raise Discard(DropReason.UNKNOWN_COOKIE)
+            if not sa.main_mode.again(arrival.data):
+                raise Discard(DropReason.NOT_EXPECTED, "Main Mode is over")
+            return
+        if arrival.remote.host != negotiation.remote.host:
+            raise Discard(DropReason.WRONG_ADDRESS, f"negotiating with {negotiation.remote}")
+        if negotiation.again(arrival.data):
+            return
+        try:
+            took = negotiation.listen(now, header, arrival.data)
+        except Abort as abort:
+            self._abort(now, negotiation, abort)
+            return
+        self._contact(now, took)
+        nat = _nat(negotiation.run)
+        if took.row.number in (3, 4) and nat.compared:
+            self._context.emit(
+                NatFound(self._peer.spec.name, negotiation.run.ident, nat.here, nat.there, nat.forced)
+            )
+        if negotiation.run.role is Role.RESPONDER:
+            # the peer's own port, and the NAT port once it has moved there (RFC 3947 section 4)
+            negotiation.move(arrival.local, arrival.remote, floated=arrival.floated)
+        elif took.row.number == 4 and nat.found:
+            port = self._context.nat_port
+            negotiation.move(
+                Spot(negotiation.local.host, port), Spot(negotiation.remote.host, self._peer.remote_nat_port),
+                floated=True,
+            )
+        if not negotiation.run.done:
+            negotiation.speak(now)
+        if negotiation.run.done:
+            self._established(now, negotiation)
+
+    def _contact(self, now: float, took: Took) -> None:
+        """INITIAL-CONTACT under authentication: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3)."""
+        if took.row.encrypted and any(each.kind == NotifyType.INITIAL_CONTACT for each in took.chain.all(Notify)):
+            for sa in list(self.sas):
+                self.drop(now, sa, Cause.PEER_RESTARTED, tell=False)
+            self._peer.phase2.forget(now, Cause.PEER_RESTARTED)
+
+    def _abort(self, now: float, negotiation: Negotiation, abort: Abort) -> None:
+        run, context = negotiation.run, self._context
+        cookies = Cookies(run.initiator_cookie, run.responder_cookie)
+        notify = Notify.of(ProtocolId.ISAKMP, abort.notify, cookies.both)
+        secured = getattr(run.stage, "secured", None) or (run.stage if run.channel else None)
+        if secured is not None and run.channel is not None:
+            message_id = int.from_bytes(context.entropy.octets("message_id", 4)) or 1
+            data = informational.seal(secured.keys, run.channel.iv, cookies, message_id, [notify])
+            context.emit(Send(negotiation.local, negotiation.remote, data, negotiation.floated))
+            context.emit(NotifySent(self._peer.spec.name, str(negotiation.remote), abort.notify.label))
+        self._end(now, negotiation, abort=abort)
+
+    def _end(
+        self, now: float, negotiation: Negotiation, abort: Abort | None = None, cause: Cause = Cause.NO_ANSWER
+    ) -> None:
+        """A negotiation is over without an SA."""
+        self._forget(negotiation)
+        verdict = negotiation.fail(now, abort, cause, "taken down by the operator")
+        if negotiation.run.role is Role.INITIATOR and cause not in (Cause.OPERATOR, Cause.SHUTDOWN):
+            self._peer.phase1_failed(now, verdict.cause, verdict.sentence)
+
+    def _forget(self, negotiation: Negotiation) -> None:
+        cookie = _our_cookie(negotiation.run)
+        self.negotiations.pop(cookie, None)
+        self._context.cookies.pop(cookie, None)
+        self._leave_half_open(negotiation)
+
+    def _leave_half_open(self, negotiation: Negotiation) -> None:
+        if negotiation.run.role is Role.RESPONDER:
+            self._context.half_open -= 1
+
+    def _established(self, now: float, negotiation: Negotiation) -> None:
+        context, spec, run = self._context, self._peer.spec, negotiation.run
+        result = run.stage
+        assert isinstance(result, Authenticated) and run.channel is not None
+        chosen, nat, vendors = result.secured.chosen, _nat(run), _vendors(run)
+        policy = context.policy
+        lifetime = min(spec.lifetime, chosen.offer.life.seconds or spec.lifetime, policy.lifetime_most)
+        lifetime = max(lifetime, min(policy.lifetime_least, spec.lifetime))
+        sa = IsakmpSa(
+            spec.name, chosen.cookies, run.role, result.secured.keys, run.channel.iv, negotiation.local,
+            negotiation.remote, negotiation.floated, nat, vendors.dpd, chosen.setup.local_id, result.remote_id, now,
+            lifetime, negotiation,
+        )
+        sa.next_probe = int.from_bytes(context.entropy.octets("probe", 4)) & 0x7FFFFFFF
+        self.negotiations.pop(sa.our_cookie, None)
+        self._leave_half_open(negotiation)
+        replaced = self.current
+        self.sas.append(sa)
+        self._attempt = 0
+        margin = policy.renew_margin if run.role is Role.INITIATOR else policy.renew_margin_responder
+        renews_in = lifetime * (margin - 0.05 * context.entropy.fraction("renew"))
+        negotiation.finish(now, f"{chosen.suite}, {result.remote_id} authenticated")
+        context.emit(
+            Phase1Established(
+                spec.name, str(sa.cookies), run.ident, str(run.role), run.exchange.name, str(sa.local), str(sa.remote),
+                str(sa.local_id), str(sa.remote_id), str(chosen.suite), spec.auth_method, lifetime, renews_in,
+                nat.words, vendors.names, str(replaced.cookies) if replaced else "",
+            )
+        )
+        timers = context.timers
+        timers.set(Timer.RENEW, sa.key, now + renews_in)
+        timers.set(Timer.EXPIRE_PHASE1, sa.key, now + lifetime)
+        if nat.found and nat.here:
+            timers.set(Timer.NAT_KEEPALIVE, sa.key, now + spec.nat_keepalive)
+        self._supersede(now, sa)
+        self._peer.keepalive.begin(now, sa)
+        self._peer.phase1_established(now, sa)
+
+    def _supersede(self, now: float, newest: IsakmpSa) -> None:
+        """Older SAs are let go after a while; of two that crossed both ends keep the one with the higher cookies."""
+        policy = self._context.policy
+        for old in [each for each in self.sas if each is not newest and not each.superseded]:
+            loser = old
+            if old.role is not newest.role and now - old.established_at < policy.crossing:
+                loser = min((old, newest), key=lambda sa: sa.cookies.both)
+            loser.superseded = True
+            winner = newest if loser is old else old
+            wait = policy.old_sa_initiator if winner.role is Role.INITIATOR else policy.old_sa_responder
+            self._context.timers.set(Timer.DROP_PHASE1, loser.key, now + wait)
+            self._context.timers.clear(Timer.RENEW, loser.key)
+
+    # -- timers, orders, hints -----------------------------------------------------------------------------------------
+
+    def fire(self, now: float, timer: Timer, subject: str) -> bool:
+        """A timer of a negotiation or an SA ran out; tells whether it was one of ours."""
+        negotiation = next((each for each in self.negotiations.values() if each.run.ident == subject), None)
+        if negotiation is not None:
+            if timer is not Timer.RESEND or not negotiation.resend(now):
+                self._end(now, negotiation)
+            return True
+        sa = next((each for each in self.sas if str(each.cookies) == subject), None)
+        if sa is None:
+            return False
+        match timer:
+            case Timer.RENEW:
+                if self._peer.spec.can_initiate and sa is self.current:
+                    self.want(now, "renew: time")
+            case Timer.EXPIRE_PHASE1:
+                self.drop(now, sa, Cause.LIFETIME)
+            case Timer.DROP_PHASE1:
+                self.drop(now, sa, Cause.REPLACED)
+            case Timer.NAT_KEEPALIVE:
+                self._context.emit(SendKeepalive(sa.local, sa.remote))
+                self._context.timers.set(timer, sa.key, now + self._peer.spec.nat_keepalive)
+            case Timer.PROBE:
+                self._peer.keepalive.fire(now, sa)
+            case _:
+                return False
+        return True
+
+    def drop(self, now: float, sa: IsakmpSa, cause: Cause, *, tell: bool = True) -> None:
+        """An ISAKMP SA ends; its IPsec SAs live on (RFC 2408 section 2.1 keeps the phases apart)."""
+        if tell:
+            sa.tell(self._context, [Delete.of(ProtocolId.ISAKMP, sa.cookies.both)])
+        self.sas.remove(sa)
+        self._context.cookies.pop(sa.our_cookie, None)
+        self._context.timers.clear_all(sa.key)
+        for quick in sa.quick_modes.values():
+            self._context.timers.clear_all(quick.key)
+            if not quick.over:
+                self._peer.phase2.lost(now, quick, cause)
+        self._context.emit(Phase1Deleted(self._peer.spec.name, str(sa.cookies), cause))
+
+    def abandon(self, now: float, cause: Cause) -> None:
+        """Give up what is under way."""
+        self._locating = ""
+        for negotiation in list(self.negotiations.values()):
+            self._end(now, negotiation, cause=cause)
+
+    def hint(self, now: float, notify: str, header: Header) -> Negotiation | None:
+        """An unauthenticated error notify for a Main Mode under way."""
+        negotiation = self.negotiation(header)
+        if negotiation is not None:
+            negotiation.refused(now, notify, authenticated=False)
+        return negotiation
+
+    def unreachable(self, now: float, host: Address, detail: str) -> None:
+        """ICMP says that the peer's address does not take what we send."""
+        for negotiation in self.negotiations.values():
+            if negotiation.remote.host == host and negotiation.run.role is Role.INITIATOR:
+                negotiation.unreachable(now, detail)
+
+
+def _our_cookie(run: Run) -> bytes:
+    return run.initiator_cookie if run.role is Role.INITIATOR else run.responder_cookie
+
+
+def _nat(run: Run) -> NatTraversal:
+    return next(each for each in run.riders if isinstance(each, NatTraversal))
+
+
+def _vendors(run: Run) -> VendorIds:
+    return next(each for each in run.riders if isinstance(each, VendorIds))

@@ -1,0 +1,531 @@
+"""One peer's phase 2: its tunnels, the Quick Modes that make their SAs, rekeying and deletion."""
+
+from typing import TYPE_CHECKING
+
+from ikeview.core.context import Context
+from ikeview.core.facts import (
+    Cause,
+    DropReason,
+    NotifySent,
+    SaDeleted,
+    SaInstalled,
+    SaRekeying,
+    SaReplaced,
+    TunnelDown,
+    TunnelRetrying,
+    TunnelTrying,
+    TunnelUp,
+    TunnelWanted,
+)
+from ikeview.core.inputs import Arrival
+from ikeview.core.lifecycle import Pair, Tunnel, crossed_loser, limits
+from ikeview.core.negotiation import Negotiation
+from ikeview.core.outputs import Direction, HalfSa, Install, Remove, Spot
+from ikeview.core.refusals import Abort, Discard
+from ikeview.core.runner import Run
+from ikeview.core.specs import Role, Start
+from ikeview.core.timers import Timer
+from ikeview.ikev1.isakmp_sa import IsakmpSa
+from ikeview.ikev1.quick_mode import (
+    QUICK_MODE,
+    Agreed,
+    Asked,
+    Confirmed,
+    Ground,
+    Open,
+    Wanted,
+    suites_by_group,
+)
+from ikeview.wire.header import Header
+from ikeview.wire.numbers import EncapsulationMode, ProtocolId
+from ikeview.wire.payloads import Delete, Notify
+
+if TYPE_CHECKING:
+    from ikeview.ikev1.peer import Peer
+
+_NONCE_SIZE = 32
+
+
+class Phase2s:
+    """``tunnels`` by full name. Timers: a tunnel's under its name, a pair's under its inbound SPI."""
+
+    def __init__(self, peer: "Peer", context: Context) -> None:
+        self._peer = peer
+        self._context = context
+        self.tunnels: dict[str, Tunnel] = {spec.full_name: Tunnel(spec) for spec in peer.spec.tunnels}
+
+    def _key(self, subject: str) -> tuple[str, str]:
+        return self._peer.spec.name, subject
+
+    # -- attempts ----------------------------------------------------------------------------------------------------
+
+    def want(self, now: float, tunnel: Tunnel, why: str) -> None:
+        """The tunnel shall be up."""
+        tunnel.wanted = True
+        self._context.emit(TunnelWanted(tunnel.name, why))
+        tunnel.failures = 0
+        self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
+        if tunnel.current is None:
+            self.attempt(now, tunnel, "initiate")
+
+    def attempt(self, now: float, tunnel: Tunnel, why: str) -> None:
+        """Make an SA for the tunnel, with a phase 1 before it if there is none."""
+        if tunnel.pending:
+            return
+        tunnel.pending = why
+        tunnel.since = now
+        if tunnel.current is None:
+            self._context.emit(TunnelTrying(tunnel.name, tunnel.failures + 1))
+        sa = self._peer.phase1.current
+        if sa is None:
+            self._peer.phase1.want(now, "initiate" if tunnel.current is None else why)
+        else:
+            self._begin(now, sa, tunnel)
+
+    def resume(self, now: float, sa: IsakmpSa) -> None:
+        """Phase 1 is up, or a place for a Quick Mode is free: begin what waits for it."""
+        for tunnel in self.tunnels.values():
+            if tunnel.pending and not self._negotiating(tunnel):
+                self._begin(now, sa, tunnel)
+
+    def failed(self, now: float, tunnel: Tunnel, cause: Cause, detail: str) -> None:
+        """An attempt came to nothing: tell, and try again later if the tunnel shall be up."""
+        tunnel.pending = ""
+        tunnel.failures += 1
+        if tunnel.current is None:
+            self._context.emit(TunnelDown(tunnel.name, cause, detail))
+        self._retry(now, tunnel)
+
+    def _retry(self, now: float, tunnel: Tunnel) -> None:
+        if not (tunnel.wanted or tunnel.current) or not self._peer.spec.can_initiate:
+            return
+        policy, context = self._context.policy, self._context
+        after = policy.retry_wait(tunnel.failures, context.entropy.fraction("retry"))
+        context.timers.set(Timer.RETRY, self._key(tunnel.name), now + after)
+        context.emit(TunnelRetrying(tunnel.name, after, tunnel.failures + 1))
+
+    def phase1_failed(self, now: float, cause: Cause, detail: str) -> None:
+        """No phase 1, so none of the attempts that waited for it."""
+        for tunnel in self.tunnels.values():
+            if tunnel.pending and not self._negotiating(tunnel):
+                self.failed(now, tunnel, cause, detail)
+
+    def _negotiating(self, tunnel: Tunnel) -> bool:
+        """Whether a Quick Mode of ours runs for the tunnel."""
+        for sa in self._peer.phase1.sas:
+            for each in sa.quick_modes.values():
+                if not each.over and each.tunnel == tunnel.name and each.run.role is Role.INITIATOR:
+                    return True
+        return False
+
+    # -- Quick Mode, as initiator ------------------------------------------------------------------------------------
+
+    def _begin(self, now: float, sa: IsakmpSa, tunnel: Tunnel) -> None:
+        context = self._context
+        if sa.running >= context.policy.quick_modes:
+            return
+        if context.force_encapsulation and not sa.nat.found:
+            self.failed(now, tunnel, Cause.DATAPLANE, _NO_ENCAPSULATION)
+            return
+        if tunnel.current is not None:
+            context.emit(SaRekeying(tunnel.name, tunnel.current.name, tunnel.pending.removeprefix("rekey: ")))
+        choices = suites_by_group(tunnel.spec)
+        suites = choices[tunnel.offer % len(choices)]
+        message_id = context.new_message_id(sa.used)
+        ground = self._ground(sa, message_id)
+        channel = sa.keys.message_channel(sa.last_block, message_id)
+        run = Run(
+            context.new_exchange(), QUICK_MODE, Role.INITIATOR, (sa.cookies.initiator, sa.cookies.responder), message_id,
+            Wanted(ground, tunnel.spec, suites), now=now, policy=context.policy, channel=channel,
+        )
+        negotiation = Negotiation(
+            context, self._peer.spec.name, tunnel.name, run, sa.local, sa.remote, floated=sa.floated,
+            why=tunnel.pending, attempt=tunnel.failures + 1, offered=tuple(str(suite) for suite in suites),
+            asked=f"{tunnel.spec.local} === {tunnel.spec.remote}",
+        )
+        sa.quick_modes[message_id] = negotiation
+        negotiation.announce()
+        negotiation.speak(now)
+
+    def _ground(self, sa: IsakmpSa, message_id: int) -> Ground:
+        context = self._context
+        return Ground(
+            sa.keys, message_id, context.new_spi(self._peer).to_bytes(4),
+            context.entropy.octets("nonce", _NONCE_SIZE), context.entropy.key_pair,
+            EncapsulationMode.UDP_TUNNEL if sa.nat.found else EncapsulationMode.TUNNEL,
+            sa.local.host, sa.remote.host,
+        )
+
+    # -- Quick Mode, both roles --------------------------------------------------------------------------------------
+
+    def take(self, now: float, sa: IsakmpSa, arrival: Arrival, header: Header) -> None:
+        """A message of Quick Mode. Raises ``Discard``."""
+        negotiation = sa.quick_modes.get(header.message_id)
+        if negotiation is None:
+            self._asked(now, sa, arrival, header)
+            return
+        if negotiation.again(arrival.data):
+            return
+        if negotiation.over:
+            raise Discard(DropReason.NOT_EXPECTED, "Quick Mode is over")
+        try:
+            took = negotiation.listen(now, header, arrival.data)
+        except Abort as abort:
+            self._abort(now, sa, negotiation, abort)
+            return
+        self._peer.authentic(now, sa, arrival)
+        stage = negotiation.run.stage
+        if took.row.number == 2:
+            assert isinstance(stage, Agreed)
+            pair = self._install(now, sa, negotiation, stage)
+            negotiation.speak(now)
+            self._settle(now, sa, negotiation, pair)
+        else:
+            assert isinstance(stage, Confirmed)
+            tunnel = self.tunnels[stage.agreed.tunnel.full_name]
+            pair = next(each for each in tunnel.pairs if each.exchange == negotiation.run.ident)
+            self._settle(now, sa, negotiation, pair)
+
+    def _asked(self, now: float, sa: IsakmpSa, arrival: Arrival, header: Header) -> None:
+        """The peer begins a Quick Mode."""
+        context, name = self._context, self._peer.spec.name
+        if not header.message_id:
+            raise Discard(DropReason.BAD_MESSAGE_ID, "Quick Mode has one of its own")
+        if header.message_id in sa.used:
+            raise Discard(DropReason.USED_MESSAGE_ID)
+        if sa.running >= context.policy.quick_modes:
+            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{sa.running} Quick Modes at once")
+        ground = self._ground(sa, header.message_id)
+        run = Run(
+            context.new_exchange(), QUICK_MODE, Role.RESPONDER, (sa.cookies.initiator, sa.cookies.responder),
+            header.message_id, Open(ground, tuple(tunnel.spec for tunnel in self.tunnels.values())), now=now,
+            policy=context.policy, channel=sa.keys.message_channel(sa.last_block, header.message_id),
+        )
+        negotiation = Negotiation(
+            context, name, "", run, sa.local, sa.remote, floated=sa.floated, why="peer", tunnel_of=_asked_tunnel,
+        )
+        spi = int.from_bytes(ground.spi)
+        try:
+            negotiation.listen(now, header, arrival.data)
+        except Abort as abort:
+            sa.used.add(header.message_id)
+            del context.spis[spi]
+            self._tell_refusal(sa, abort, b"")
+            negotiation.fail(now, abort)
+            return
+        except Exception:
+            del context.spis[spi]
+            raise
+        sa.used.add(header.message_id)
+        sa.quick_modes[header.message_id] = negotiation
+        self._peer.authentic(now, sa, arrival)
+        stage = run.stage
+        assert isinstance(stage, Asked)
+        self._install(now, sa, negotiation, stage.agreed)
+        negotiation.speak(now)
+
+    def _abort(self, now: float, sa: IsakmpSa, negotiation: Negotiation, abort: Abort) -> None:
+        self._tell_refusal(sa, abort, b"")
+        self.end(now, sa, negotiation, abort=abort)
+
+    def _tell_refusal(self, sa: IsakmpSa, abort: Abort, spi: bytes) -> None:
+        sa.tell(self._context, [Notify.of(ProtocolId.ESP, abort.notify, spi)])
+        self._context.emit(NotifySent(sa.peer, str(sa.remote), abort.notify.label))
+
+    def end(
+        self, now: float, sa: IsakmpSa, negotiation: Negotiation, abort: Abort | None = None,
+        cause: Cause = Cause.NO_ANSWER,
+    ) -> None:
+        """A Quick Mode is over without an SA."""
+        self.lost(now, negotiation, cause, abort)
+        self._context.timers.set(Timer.FORGET, negotiation.key, now + self._context.policy.answers_kept)
+        if sa in self._peer.phase1.sas:
+            self.resume(now, sa)
+
+    def lost(self, now: float, negotiation: Negotiation, cause: Cause, abort: Abort | None = None) -> None:
+        """A Quick Mode has failed, or its ISAKMP SA is gone: nothing of it stays."""
+        verdict = negotiation.fail(now, abort, cause, f"Quick Mode ended: {cause}")
+        tunnel = self.tunnels.get(negotiation.tunnel)
+        if tunnel is None:
+            return
+        for pair in [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]:
+            self._remove(tunnel, pair)
+        self._context.spis.pop(_our_spi(negotiation.run), None)
+        if negotiation.run.role is Role.RESPONDER or cause in (Cause.OPERATOR, Cause.SHUTDOWN):
+            return
+        choices = len(suites_by_group(tunnel.spec))
+        if verdict.cause is Cause.NO_PROPOSAL and (tunnel.offer + 1) % choices:
+            # the peer takes none with this PFS group: offer those with the next one, at once
+            why, tunnel.pending = tunnel.pending, ""
+            tunnel.offer += 1
+            self.attempt(now, tunnel, why)
+            return
+        tunnel.offer = 0
+        self.failed(now, tunnel, verdict.cause, verdict.sentence)
+
+    # -- pairs -------------------------------------------------------------------------------------------------------
+
+    def _install(self, now: float, sa: IsakmpSa, negotiation: Negotiation, agreed: Agreed) -> Pair:
+        """The inbound half goes in before our message leaves, so that the peer's first packet finds it."""
+        context, tunnel = self._context, self.tunnels[agreed.tunnel.full_name]
+        role = negotiation.run.role
+        life = limits(
+            tunnel.spec, agreed.life.seconds, agreed.life.octets, role, context.policy,
+            context.entropy.fraction("rekey"),
+        )
+        encapsulated = sa.nat.found
+        local = Spot(sa.local.host, context.nat_port if encapsulated else 0)
+        remote = sa.remote if encapsulated else Spot(sa.remote.host, 0)
+
+        def half(direction: Direction) -> HalfSa:
+            inward = direction is Direction.IN
+            return HalfSa(
+                direction,
+                int.from_bytes(agreed.ground.spi if inward else agreed.spi_out),
+                tunnel.spec, agreed.suite, agreed.keys_in if inward else agreed.keys_out, local, remote, encapsulated,
+                life.soft_bytes, life.hard_bytes,
+            )
+
+        tunnel.generation += 1
+        pair = Pair(
+            half(Direction.IN), half(Direction.OUT), role, negotiation.run.ident, now, now + life.rekeys_in,
+            now + life.lifetime, life.lifetime, tunnel.generation, negotiation.why,
+        )
+        tunnel.pairs.append(pair)
+        context.emit(Install(pair.inbound))
+        return pair
+
+    def _settle(self, now: float, sa: IsakmpSa, negotiation: Negotiation, pair: Pair) -> None:
+        """All three messages have passed: the pair is real."""
+        context, run = self._context, negotiation.run
+        tunnel = self.tunnels[pair.inbound.tunnel.full_name]
+        older = [each for each in tunnel.pairs if each is not pair and not each.superseded and each.sending]
+        negotiation.finish(now, f"{pair.inbound.suite}, SPI in {pair.name} out {pair.outbound.spi:08x}")
+        context.timers.set(Timer.FORGET, negotiation.key, now + context.policy.answers_kept)
+        context.timers.set(Timer.REKEY, self._key(pair.name), pair.rekeys_at)
+        context.timers.set(Timer.EXPIRE, self._key(pair.name), pair.expires_at)
+        half = pair.inbound
+        context.emit(
+            SaInstalled(
+                tunnel.name, pair.name, f"{pair.outbound.spi:08x}", run.ident, str(run.role), str(half.suite),
+                tunnel.spec.mode, str(half.local), str(half.remote), half.encapsulated, str(tunnel.spec.local),
+                str(tunnel.spec.remote), pair.lifetime, pair.rekeys_at - now, half.hard_bytes or 0,
+                half.soft_bytes or 0, pair.generation, older[-1].name if older else "",
+            )
+        )
+        if run.role is Role.INITIATOR:
+            tunnel.pending, tunnel.failures, tunnel.offer = "", 0, 0
+            context.timers.clear(Timer.RETRY, self._key(tunnel.name))
+        if not older:
+            self._send_on(pair)
+            if len([each for each in tunnel.pairs if each.sending]) == 1:
+                context.emit(TunnelUp(tunnel.name, now - (tunnel.since if tunnel.since else run.begun)))
+            tunnel.since = 0.0
+        elif crossed_loser(older[-1], pair, context.policy) is pair:
+            self._let_go(now, pair, older[-1])
+        elif run.role is Role.RESPONDER:
+            self._switch(now, tunnel, pair)
+        else:
+            # the peer may not have installed its side yet: it does when our last message arrives
+            context.timers.set(Timer.SWITCH, self._key(pair.name), now + context.policy.switch_after)
+        if sa in self._peer.phase1.sas:
+            self.resume(now, sa)
+
+    def _send_on(self, pair: Pair) -> None:
+        if not pair.sending:
+            pair.sending = True
+            self._context.emit(Install(pair.outbound))
+
+    def _switch(self, now: float, tunnel: Tunnel, pair: Pair) -> None:
+        """Our traffic moves to the pair; older ones are let go."""
+        self._context.timers.clear(Timer.SWITCH, self._key(pair.name))
+        self._send_on(pair)
+        for old in [each for each in tunnel.pairs if each is not pair and not each.superseded and each.sending]:
+            self._let_go(now, old, pair)
+
+    def _let_go(self, now: float, old: Pair, new: Pair) -> None:
+        """``old`` takes packets a while longer, then goes; the initiator of ``new`` is the one to delete it first."""
+        context, policy = self._context, self._context.policy
+        old.superseded = True
+        overlap = policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_responder
+        context.timers.set(Timer.DROP_OLD, self._key(old.name), now + overlap)
+        context.timers.clear(Timer.REKEY, self._key(old.name))
+        context.emit(
+            SaReplaced(
+                old.inbound.tunnel.full_name, old.name, new.name, new.why.removeprefix("rekey: "),
+                now - new.installed_at, overlap,
+            )
+        )
+
+    def _remove(self, tunnel: Tunnel, pair: Pair) -> None:
+        tunnel.pairs.remove(pair)
+        context = self._context
+        context.spis.pop(pair.inbound.spi, None)
+        context.timers.clear_all(self._key(pair.name))
+        context.emit(Remove(pair.inbound.spi, Direction.IN))
+        if pair.sending:
+            context.emit(Remove(pair.outbound.spi, Direction.OUT))
+
+    def drop(self, now: float, tunnel: Tunnel, pair: Pair, cause: Cause, *, tell: bool = True, by: str = "us") -> None:
+        """A pair ends. If it was the tunnel's last, the tunnel is down."""
+        sa = self._peer.phase1.current
+        if tell and sa is not None:
+            sa.tell(self._context, [Delete.of(ProtocolId.ESP, pair.inbound.spi.to_bytes(4))])
+        self._remove(tunnel, pair)
+        self._context.emit(SaDeleted(tunnel.name, pair.name, by, cause))
+        if any(each.sending for each in tunnel.pairs) or not pair.sending:
+            return
+        for each in tunnel.pairs:
+            if self._context.timers.get(Timer.SWITCH, self._key(each.name)) is not None:
+                self._switch(now, tunnel, each)
+                return
+        self._context.emit(TunnelDown(tunnel.name, cause, _DOWN_WORDS.get(cause, "")))
+        if cause in (Cause.OPERATOR, Cause.SHUTDOWN):
+            return
+        if cause is Cause.PEER_DELETED and tunnel.spec.start is not Start.BOOT:
+            # somebody took it down over there on purpose
+            tunnel.wanted = False
+        if not tunnel.pending and not any(not each.over for each in self._all_quick_modes(tunnel)):
+            self._retry(now, tunnel)
+
+    def _all_quick_modes(self, tunnel: Tunnel) -> list[Negotiation]:
+        return [
+            each for sa in self._peer.phase1.sas for each in sa.quick_modes.values() if each.tunnel == tunnel.name
+        ]
+
+    def forget(self, now: float, cause: Cause) -> None:
+        """The peer has none of these SAs any more."""
+        for tunnel in self.tunnels.values():
+            for pair in list(tunnel.pairs):
+                self.drop(now, tunnel, pair, cause, tell=False)
+
+    def terminate(self, now: float, tunnel: Tunnel, cause: Cause) -> None:
+        """Take a tunnel down and keep it down."""
+        tunnel.wanted = False
+        self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
+        was_up, was_trying = bool(tunnel.pairs), bool(tunnel.pending)
+        for sa in self._peer.phase1.sas:
+            for each in [each for each in sa.quick_modes.values() if not each.over and each.tunnel == tunnel.name]:
+                self.end(now, sa, each, cause=cause)
+        tunnel.pending, tunnel.failures, tunnel.offer = "", 0, 0
+        for pair in list(tunnel.pairs):
+            self.drop(now, tunnel, pair, cause)
+        if was_trying and not was_up:
+            self._context.emit(TunnelDown(tunnel.name, cause, _DOWN_WORDS.get(cause, "")))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no tunnel is up or on its way."""
+        return not any(tunnel.pairs or tunnel.pending for tunnel in self.tunnels.values())
+
+    # -- what the peer and the data plane say ------------------------------------------------------------------------
+
+    def deleted(self, now: float, spis: tuple[bytes, ...]) -> None:
+        """The peer has dropped SAs, named by its inbound SPIs; some stacks name ours."""
+        for spi in spis:
+            found = self._pair(int.from_bytes(spi), outbound=True) or self._pair(int.from_bytes(spi))
+            if found is not None:
+                self.drop(now, *found, Cause.PEER_DELETED, tell=False, by="peer")
+
+    def _pair(self, spi: int, *, outbound: bool = False) -> tuple[Tunnel, Pair] | None:
+        for tunnel in self.tunnels.values():
+            for pair in tunnel.pairs:
+                if (pair.outbound.spi if outbound else pair.inbound.spi) == spi:
+                    return tunnel, pair
+        return None
+
+    def rekey(self, now: float, tunnel: Tunnel, why: str) -> None:
+        """Make a successor for the tunnel's SA."""
+        if tunnel.current is not None:
+            self.attempt(now, tunnel, f"rekey: {why}")
+
+    def bytes_soft(self, now: float, spi: int, direction: Direction) -> None:
+        """A byte limit comes near."""
+        found = self._pair(spi, outbound=direction is Direction.OUT)
+        if found is not None and found[1] is found[0].current:
+            self.rekey(now, found[0], "bytes")
+
+    def bytes_hard(self, now: float, spi: int, direction: Direction) -> None:
+        """A byte limit is reached."""
+        found = self._pair(spi, outbound=direction is Direction.OUT)
+        if found is not None:
+            self.drop(now, *found, Cause.LIFETIME)
+
+    def first_use(self, now: float, spi: int) -> None:
+        """The peer sends on a new pair: it has installed it, so we can send there too."""
+        found = self._pair(spi)
+        if found is not None and self._context.timers.get(Timer.SWITCH, self._key(found[1].name)) is not None:
+            self._switch(now, *found)
+
+    def refused(self, now: float, sa: IsakmpSa, notify: Notify, label: str) -> str:
+        """An authenticated error notify under the SA: it ends the Quick Mode it names, or the oldest of ours. Gives that
+        one's exchange, or nothing."""
+        ours = [each for each in sa.quick_modes.values() if not each.over and each.run.role is Role.INITIATOR]
+        named = [each for each in ours if notify.spi and _our_spi(each.run) == int.from_bytes(notify.spi[:4])]
+        target = next(iter(named or ours), None)
+        if target is None:
+            return ""
+        target.refused(now, label, authenticated=True)
+        self.end(now, sa, target)
+        return target.run.ident
+
+    def fire(self, now: float, timer: Timer, subject: str) -> bool:
+        """A timer of a tunnel, a pair or a Quick Mode ran out; tells whether it was one of ours."""
+        tunnel = self.tunnels.get(subject)
+        if tunnel is not None:
+            self.attempt(now, tunnel, "initiate" if tunnel.current is None else "rekey: time")
+            return True
+        for sa in self._peer.phase1.sas:
+            for message_id, quick in sa.quick_modes.items():
+                if quick.run.ident == subject:
+                    if timer is Timer.FORGET:
+                        del sa.quick_modes[message_id]
+                    elif timer is not Timer.RESEND or not quick.resend(now):
+                        self.end(now, sa, quick)
+                    return True
+        return self._fire_pair(now, timer, subject)
+
+    def _fire_pair(self, now: float, timer: Timer, subject: str) -> bool:
+        for tunnel in self.tunnels.values():
+            for pair in tunnel.pairs:
+                if pair.name != subject:
+                    continue
+                match timer:
+                    case Timer.REKEY:
+                        self.rekey(now, tunnel, "time")
+                    case Timer.SWITCH:
+                        self._switch(now, tunnel, pair)
+                    case Timer.DROP_OLD:
+                        self.drop(now, tunnel, pair, Cause.REPLACED)
+                    case Timer.EXPIRE:
+                        self.drop(now, tunnel, pair, Cause.LIFETIME)
+                    case _:
+                        return False
+                return True
+        return False
+
+
+_NO_ENCAPSULATION = (
+    "the peer does not speak NAT traversal (RFC 3947), and the userspace data plane carries ESP only in UDP"
+)
+
+_DOWN_WORDS = {
+    Cause.OPERATOR: "taken down by the operator",
+    Cause.PEER_DELETED: "the peer deleted the SA",
+    Cause.PEER_RESTARTED: "the peer started anew",
+    Cause.PEER_SILENT: "the peer does not answer any more",
+    Cause.LIFETIME: "the lifetime ended before a new SA was made",
+    Cause.SHUTDOWN: "the engine was stopped",
+}
+
+
+def _asked_tunnel(stage: object) -> str:
+    return stage.agreed.tunnel.full_name if isinstance(stage, Asked) else ""
+
+
+def _our_spi(run: Run) -> int:
+    """The inbound SPI that the exchange brought along."""
+    stage = run.stage
+    for name in ("wanted", "agreed"):
+        stage = getattr(stage, name, stage)
+    return int.from_bytes(stage.ground.spi)
