@@ -1,0 +1,1 @@
+"""What carries the traffic: one interface, several planes."""
