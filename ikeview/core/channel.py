@@ -22,7 +22,7 @@ class Channel:
         return data, replace(self, iv=data[-self.cipher.block_size :])
 
     def open(self, data: bytes) -> tuple[bytes, "Channel"]:
-        """The plain octets, padding included, and the channel for the next message, to be kept once the message has been
+        """The plain octets, padding included, and the channel for the next message, to be kept once this one has been
         accepted. Raises ``ValueError`` where the data is not whole blocks."""
         if not data or len(data) % self.cipher.block_size:
             raise ValueError(f"{len(data)} octets are not whole blocks of {self.cipher.block_size}")

@@ -12,7 +12,7 @@ from ikeview.core.timers import Timers
 
 @dataclass(slots=True)
 class Context:
-    """One for each endpoint. ``cookies`` and ``spis`` map our own cookies and inbound SPIs to the peer that owns them."""
+    """One for each endpoint. ``cookies`` and ``spis`` map our cookies and inbound SPIs to the peer that owns them."""
 
     entropy: Entropy
     policy: Policy = field(default_factory=Policy)

@@ -53,7 +53,7 @@ _STRANGERS_TOLD = 1.0
 
 
 class PeerMachine(Protocol):
-    """What the endpoint expects of a peer, whatever version of IKE it speaks. What refuses gives a sentence, or nothing;
+    """What the endpoint expects of a peer, whatever its version of IKE. What refuses gives a sentence, or nothing;
     messages raise ``Discard`` or ``Malformed``."""
 
     spec: PeerSpec
@@ -79,7 +79,7 @@ class PeerMachine(Protocol):
 
 
 Stranger = Callable[[Header], bytes]
-"""What to answer to a first message from an address that nobody is configured for."""
+"""What to answer to a first message from an address that nobody is configured for; may be nothing."""
 
 
 class Endpoint:
@@ -145,7 +145,10 @@ class Endpoint:
             case Acquire():
                 self._acquire(now, event)
             case PlaneTrouble():
-                self._context.emit(PlaneProblem("", event.text))
+                self._context.emit(PlaneProblem(event.tunnel, event.text))
+                for name, owner in self._tunnels.items():
+                    if event.fatal or name == event.tunnel:
+                        owner.phase2.plane_failed(now, owner.tunnels[name], event.text)
             case BytesSoft():
                 for owner in self._owners(event.spi, event.direction):
                     owner.phase2.bytes_soft(now, event.spi, event.direction)
@@ -229,7 +232,7 @@ class Endpoint:
         return header
 
     def _for_address(self, host: Address) -> PeerMachine | None:
-        """The peer at that address: the one known to be there, else the most specific network, else one from anywhere."""
+        """The peer at that address: the one known to be there, else by most specific network, else one from anywhere."""
         best: PeerMachine | None = None
         best_length = -2
         for peer in self._peers.values():
@@ -249,7 +252,7 @@ class Endpoint:
     def _unknown(self, now: float, arrival: Arrival, header: Header) -> None:
         """Tell a stranger once in a while that it is one; never more octets than it sent."""
         reply = self._stranger(header)
-        if len(reply) <= len(arrival.data) and self._limiter.allows(now, arrival.remote.host):
+        if reply and len(reply) <= len(arrival.data) and self._limiter.allows(now, arrival.remote.host):
             self._context.emit(Send(arrival.local, arrival.remote, reply, arrival.floated))
             self._context.emit(NotifySent("", str(arrival.remote), "NO-PROPOSAL-CHOSEN"))
 
@@ -295,7 +298,7 @@ class Endpoint:
     # -- the data plane ----------------------------------------------------------------------------------------------
 
     def _owners(self, spi: int, direction: Direction) -> list[Any]:
-        """Whoever may have a half SA with that SPI: inbound ones are registered, outbound ones are the peers' choice."""
+        """Whoever may have a half SA with that SPI: inbound ones are registered, outbound ones the peers' choice."""
         if direction is Direction.OUT:
             return list(self._peers.values())
         owner = self._context.spis.get(spi)
@@ -305,7 +308,8 @@ class Endpoint:
         owner = self._tunnels.get(event.tunnel)
         if owner is not None:
             tunnel = owner.tunnels[event.tunnel]
-            if tunnel.spec.start is Start.TRAFFIC and tunnel.current is None and not tunnel.pending:
+            awaited = tunnel.spec.start is Start.TRAFFIC or tunnel.held
+            if awaited and tunnel.current is None and not tunnel.pending:
                 owner.initiate(now, tunnel, "traffic")
 
     def _counters(self, event: Counters) -> None:

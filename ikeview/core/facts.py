@@ -36,7 +36,6 @@ class DropReason(StrEnum):
     BAD_PROPOSAL = "answer does not match the offer"
     BAD_KEY = "public value refused"
     BAD_HASH = "hash does not match"
-    BAD_IDENTITY = "identity does not match"
     DUPLICATE = "duplicate"
     UNPROTECTED_NOTIFY = "unauthenticated notify"
     PROBE_SEQUENCE = "keepalive answer with a wrong sequence number"
@@ -542,7 +541,10 @@ def stamped_to_dict(stamped: Stamped) -> dict[str, Any]:
 
 def _value(kind: Any, value: Any) -> Any:
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise BadFact(str(error)) from error
     if kind in (str, int, float, bool):
         if type(value) is not kind:
             raise BadFact(f"{value!r} is no {kind.__name__}")
@@ -584,9 +586,10 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def fact_from_dict(data: dict[str, Any]) -> Fact:
     """Back from JSON. Raises ``BadFact``."""
-    kind = FACTS.get(data.get("fact", ""))
+    name = data.get("fact")
+    kind = FACTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise BadFact(f"unknown fact {data.get('fact')!r}")
+        raise BadFact(f"unknown fact {name!r}")
     fact = _build(kind, {key: value for key, value in data.items() if key != "fact"})
     assert isinstance(fact, Fact)
     return fact
@@ -596,6 +599,6 @@ def stamped_from_dict(data: dict[str, Any]) -> Stamped:
     """Back from JSON. Raises ``BadFact``."""
     try:
         seq, at, wall = int(data["seq"]), float(data["at"]), float(data["wall"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadFact(f"no stamp: {error}") from error
     return Stamped(seq, at, wall, fact_from_dict({k: v for k, v in data.items() if k not in ("seq", "at", "wall")}))

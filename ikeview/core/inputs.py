@@ -96,10 +96,12 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class PlaneTrouble:
-    """Something the operator should know; ``fatal`` if the plane carries nothing any more."""
+    """Something the operator should know; ``fatal`` if the plane carries nothing any more. ``tunnel`` (``peer/name``)
+    is set where the plane refused to do something for that one."""
 
     text: str
     fatal: bool = False
+    tunnel: str = ""
 
 
 PlaneEvent = BytesSoft | BytesHard | FirstUse | Traffic | Acquire | PeerSeen | Counters | PlaneTrouble

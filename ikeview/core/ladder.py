@@ -96,17 +96,24 @@ def ladder(diagram: str) -> tuple[Row, ...]:
         text = re.sub(r"\s+", " ", text)
         groups = re.findall(r"\[([^\]]*)\]", text)
         plain = re.sub(r"\[[^\]]*\]", "", text)
-        head, *names = [word.strip() for word in plain.split(",") if word.strip()]
+        head, *names = [word.strip() for word in plain.split(",") if word.strip()] or [""]
         if head not in ("HDR", "HDR*"):
             raise ValueError(f"{line!r} does not begin with HDR or HDR*")
+        wrong = [name for name in [*names, *_words(groups)] if name not in _PAYLOADS]
+        if wrong:
+            raise ValueError(f"{line!r} holds {wrong[0]!r}, which is no payload")
         rows.append(
             Row(
                 len(rows) + 1,
                 sender,
                 head == "HDR*",
                 tuple(_PAYLOADS[name] for name in names),
-                tuple(tuple(_PAYLOADS[name.strip()] for name in group.split(",") if name.strip()) for group in groups),
+                tuple(tuple(_PAYLOADS[name] for name in _words([group])) for group in groups),
                 text,
             )
         )
     return tuple(rows)
+
+
+def _words(groups: list[str]) -> list[str]:
+    return [name.strip() for group in groups for name in group.split(",") if name.strip()]

@@ -15,6 +15,8 @@ class Pair:
     outbound: HalfSa
     role: Role
     exchange: str
+    begun_at: float
+    """When its exchange began."""
     installed_at: float
     rekeys_at: float
     expires_at: float
@@ -22,10 +24,18 @@ class Pair:
     generation: int
     why: str
     """Why it was made: initiate, rekey: time, rekey: bytes, rekey: operator, peer."""
+    settled_at: float = 0.0
+    """When its exchange ended well; 0: it runs."""
     sending: bool = False
     """The outbound half is in the data plane."""
     superseded: bool = False
     """A newer pair carries the traffic."""
+    used: bool = False
+    """The peer has sent on it: it has installed its side."""
+
+    def crossed(self, newer: "Pair") -> bool:
+        """Whether ``newer`` was begun before this one was there: then the peer may hold this one for the newer."""
+        return self.settled_at > newer.begun_at
 
     @property
     def name(self) -> str:
@@ -42,6 +52,8 @@ class Tunnel:
     """It shall be up: attempts go on until an operator takes it down."""
     pending: str = ""
     """Why a Quick Mode is needed, while phase 1 is waited for or the Quick Mode runs; empty: none is."""
+    held: bool = False
+    """The peer was dead: traffic may bring the tunnel up again (keepalive action ``hold``)."""
     offer: int = 0
     """Which part of the proposals is offered: one Quick Mode can offer only those with one PFS group."""
     failures: int = 0
@@ -72,7 +84,9 @@ class Limits:
     hard_bytes: int | None
 
 
-def limits(spec: TunnelSpec, life_seconds: float, life_octets: int, role: Role, policy: Policy, chance: float) -> Limits:
+def limits(
+    spec: TunnelSpec, life_seconds: float, life_octets: int, role: Role, policy: Policy, chance: float
+) -> Limits:
     """The shorter of both ends' lifetimes wins; 0 means that the peer named none.
 
     The initiator of the SA rekeys a margin before its end, less a random part, and the responder later, so that both do
@@ -92,11 +106,3 @@ def limits(spec: TunnelSpec, life_seconds: float, life_octets: int, role: Role, 
         share = policy.byte_soft - policy.byte_jitter * chance
         soft = int(hard * (share if role is Role.INITIATOR else policy.byte_soft_responder))
     return Limits(lifetime, rekeys_in, soft, hard)
-
-
-def crossed_loser(one: Pair, other: Pair, policy: Policy) -> Pair | None:
-    """If the two pairs were begun by both ends at about the same time, the one that both ends drop: both know all four
-    SPIs, the pair with the lowest of them loses. None: they have not crossed."""
-    if one.role is other.role or abs(one.installed_at - other.installed_at) > policy.crossing:
-        return None
-    return min((one, other), key=lambda pair: min(pair.inbound.spi, pair.outbound.spi))

@@ -1,4 +1,4 @@
-"""A run of an exchange on the wire: where its messages go, when they are sent again, and what is known when it fails."""
+"""A run on the wire: where its messages go, when they are sent again, and what is known when it fails."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -112,8 +112,10 @@ class Negotiation:
             self.tunnel = self._tunnel_of(self.run.stage) if self._tunnel_of else self.tunnel
             self.announce()
         self._context.timers.clear(Timer.RESEND, self.key)
+        # the true answer has come, whatever somebody said before
+        self._context.timers.clear(Timer.GIVE_UP, self.key)
         self._drops.clear()
-        self._failure = replace(self._failure, refusal="", unreachable="")
+        self._failure = replace(self._failure, refusal="", authenticated=False, unreachable="")
         self._context.emit(
             RowTaken(self.run.ident, took.row.number, len(datagram), took.waited, took.payloads, took.notes)
         )
@@ -123,12 +125,13 @@ class Negotiation:
         """Answer a datagram that was taken before, if it is one; tells whether it was."""
         if not self.run.knows(datagram):
             return False
-        reply = self.run.again(datagram)
-        if reply is not None:
+        answer = self.run.again(datagram)
+        if answer is not None:
+            row, reply = answer
             self._send(reply)
-            limit = self._context.policy.answered_duplicates
-            row = self.run.position
-            self._context.emit(RowResent(self.run.ident, row, 0, limit, 0.0, len(reply)))
+            if row:
+                limit = self._context.policy.answered_duplicates
+                self._context.emit(RowResent(self.run.ident, row, 0, limit, 0.0, len(reply)))
         return True
 
     def resend(self, now: float) -> bool:
@@ -159,7 +162,8 @@ class Negotiation:
 
     def refused(self, now: float, notify: str, *, authenticated: bool) -> None:
         """The peer has sent an error notify. It does not end the negotiation, but it is not waited for much longer."""
-        self._failure = replace(self._failure, refusal=notify, authenticated=authenticated)
+        if authenticated or not self._failure.authenticated:
+            self._failure = replace(self._failure, refusal=notify, authenticated=authenticated)
         self._hurry(now)
 
     def unreachable(self, now: float, detail: str) -> None:

@@ -48,10 +48,12 @@ class Policy:
     the peer installs only when it has message 3 (RFC 2409 section 5.5)."""
     old_sa_initiator: float = 5.0
     """The initiator of a rekey keeps taking packets on the old SA for this long, then deletes it."""
-    old_sa_responder: float = 30.0
-    """The responder gives the initiator this long to delete the old SA, then does it itself."""
-    crossing: float = 10.0
-    """Two SAs for the same purpose, one begun by each end within this time, have crossed: both ends drop the same one."""
+    old_sa_patience: float = 30.0
+    """But for up to this while the peer has not sent on the new SA: its message 3 may have been lost. The responder
+    lets this pass too before it deletes an old SA, and only if the peer sends on the new one: were both ends to delete what
+    seems old to them after their rekeys have crossed, nothing would be left."""
+    superseded_phase1s: int = 4
+    """Replaced ISAKMP SAs that are kept until the peer deletes them or they expire."""
     retry_first: float = 5.0
     """Wait before the second attempt of a tunnel that should be up; doubles..."""
     retry_most: float = 60.0

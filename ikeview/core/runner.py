@@ -90,17 +90,18 @@ class Took:
 
 @dataclass(slots=True)
 class _Answer:
-    """What was sent in reply to a datagram, and how often."""
+    """What was sent in reply to a datagram, as which row (0: a notify), and how often."""
 
     reply: bytes | None = None
+    row: int = 0
     times: int = 0
 
 
 class Run:
     """One exchange under way.
 
-    ``build`` and ``take`` change it only after the step has returned: a refused message leaves no trace. ``outstanding``
-    is what we sent and may send again; ``sends`` counts how often.
+    ``build`` and ``take`` change it only after the step has returned: a refused message leaves no trace.
+    ``outstanding`` is what we sent and may send again; ``sends`` counts how often.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class Run:
         datagram = (
             Header(
                 self.initiator_cookie,
-                self.responder_cookie if row.number > 1 or self.role is Role.RESPONDER or self.message_id else NO_COOKIE,
+                self.responder_cookie,
                 first_type(payloads),
                 VERSION,
                 self.exchange.number,
@@ -196,7 +197,7 @@ class Run:
         self._commit(stage, tuple(riders), channel)
         self.outstanding, self.sends, self.sent_at = datagram, 1, now
         if self._last_taken is not None:
-            self._last_taken.reply = datagram
+            self._last_taken.reply, self._last_taken.row = datagram, row.number
         return built
 
     def take(self, now: float, header: Header, datagram: bytes) -> Took:
@@ -245,13 +246,18 @@ class Run:
         """Whether this very datagram has been taken before."""
         return hashlib.sha256(datagram).digest() in self._answers
 
-    def again(self, datagram: bytes) -> bytes | None:
-        """What to answer to a datagram that was taken before: only what was sent in reply to it, and not for ever."""
+    def refuse(self, datagram: bytes, reply: bytes) -> None:
+        """A datagram was refused, and ``reply`` told so: a duplicate of it is told again."""
+        self._answers[hashlib.sha256(datagram).digest()] = _Answer(reply)
+
+    def again(self, datagram: bytes) -> tuple[int, bytes] | None:
+        """What to answer to a datagram that was taken before, and as which row (0: a notify): only what was sent in
+        reply to it, and not for ever."""
         answer = self._answers[hashlib.sha256(datagram).digest()]
         if answer.reply is None or answer.times >= self._policy.answered_duplicates:
             return None
         answer.times += 1
-        return answer.reply
+        return answer.row, answer.reply
 
 
 def open_chain(channel: Channel, header: Header, datagram: bytes) -> tuple[Chain, Channel]:

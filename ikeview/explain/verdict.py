@@ -12,8 +12,8 @@ from ikeview.core.facts import Cause, DropReason
 class Failure:
     """What is known about a negotiation that did not come about.
 
-    ``row`` is the last message sent or taken, ``sent`` whether that one was ours; ``refusal`` the last error notify that
-    came in, ``authenticated`` whether that was protected; ``drops`` why messages of the peer were not taken.
+    ``row`` is the last message sent or taken, ``sent`` whether that one was ours; ``refusal`` the last error notify
+    that came in, ``authenticated`` whether that was protected; ``drops`` why messages of the peer were not taken.
     """
 
     kind: str
@@ -116,7 +116,8 @@ def _main_mode(failure: Failure) -> Verdict:
         return Verdict(
             Cause.NO_ANSWER,
             f"No answer from {failure.remote} to message 1 of Main Mode ({tried}): the host is down, "
-            f"UDP {_port(failure.remote)} is blocked on the way, or the peer ignores our address {_host(failure.local)}.",
+            f"UDP {_port(failure.remote)} is blocked on the way, or the peer ignores our address "
+            f"{_host(failure.local)}.",
             ("ping the peer", f"capture on the peer: does UDP {_port(failure.remote)} arrive, does an answer leave?"),
         )
     if failure.row <= 4:
@@ -169,7 +170,10 @@ def _quick_mode(failure: Failure) -> Verdict:
             Cause.NO_PROPOSAL,
             f"{failure.remote} refused Quick Mode with NO-PROPOSAL-CHOSEN: it allows none of our phase 2 proposals "
             f"({_listed(failure.offered)}); PFS and encapsulation count too.",
-            ("compare cipher, integrity and PFS group with the peer's", "check the peer's networks: some stacks say so then"),
+            (
+                "compare cipher, integrity and PFS group with the peer's",
+                "compare the networks: some stacks refuse those with the same words",
+            ),
         )
     if failure.authenticated and failure.refusal == "INVALID-ID-INFORMATION":
         return Verdict(

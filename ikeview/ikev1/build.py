@@ -31,6 +31,9 @@ def build_endpoint(
     limiter = Limiter(policy.notify_rate, policy.notify_total, policy.notify_burst)
 
     def stranger(header: Header) -> bytes:
+        if header.exchange_type != ExchangeType.MAIN_MODE:
+            # an Informational message is never answered with one: two ends would go on for ever
+            return b""
         cookies = Cookies(header.initiator_cookie, entropy.octets("cookie", 8))
         return informational.clear(cookies, 0, Notify.of(ProtocolId.ISAKMP, NotifyType.NO_PROPOSAL_CHOSEN))
 

@@ -61,11 +61,12 @@ class IsakmpSa:
         """Quick Modes under way."""
         return sum(not each.over for each in self.quick_modes.values())
 
-    def tell(self, context: Context, payloads: list[Payload]) -> None:
-        """Send a protected Informational message."""
+    def tell(self, context: Context, payloads: list[Payload]) -> bytes:
+        """Send a protected Informational message; gives its octets."""
         message_id = context.new_message_id(self.used)
         data = informational.seal(self.keys, self.last_block, self.cookies, message_id, payloads)
         context.emit(Send(self.local, self.remote, data, self.floated))
+        return data
 
     def hear(self, header: Header, datagram: bytes) -> Chain:
         """The payloads of a protected Informational message that has not been seen before. Raises ``Discard``."""

@@ -1,4 +1,4 @@
-"""Dead peer detection (RFC 3706): we ask at an interval, we answer always, and any authentic packet is a sign of life."""
+"""Dead peer detection (RFC 3706): we ask at an interval, answer always, and any authentic packet is a sign of life."""
 
 from typing import TYPE_CHECKING
 

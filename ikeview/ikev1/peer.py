@@ -5,7 +5,7 @@ from ikeview.core.facts import Cause, DropReason, NotifySent, NotifyTaken, PeerM
 from ikeview.core.inputs import Arrival, Located
 from ikeview.core.limiter import Limiter
 from ikeview.core.lifecycle import Tunnel
-from ikeview.core.outputs import Move, Send, Spot
+from ikeview.core.outputs import Locate, Move, Send, Spot
 from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, PeerSpec, Start
 from ikeview.core.timers import Timer
@@ -14,7 +14,7 @@ from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keepalive import Keepalive
 from ikeview.ikev1.keys import Cookies
 from ikeview.ikev1.phase1 import Phase1s
-from ikeview.ikev1.phase2 import Phase2s
+from ikeview.ikev1.phase2 import PEER_IS_DEAD, Phase2s
 from ikeview.wire.header import HEADER_SIZE, Header
 from ikeview.wire.message import Chain
 from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId, is_error, notify_label
@@ -47,7 +47,10 @@ class Peer:
     # -- orders ------------------------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
-        """The engine has started: what shall be up at boot is brought up."""
+        """The engine has started: what shall be up at boot is brought up, and a peer known by name is looked for, so
+        that it is known when it begins."""
+        if self.spec.can_initiate and self.address is None:
+            self._context.emit(Locate(self.spec.name, self.spec.remote, self.spec.local))
         for tunnel in self.tunnels.values():
             if tunnel.spec.start is Start.BOOT:
                 self.phase2.want(now, tunnel, "boot")
@@ -202,6 +205,8 @@ class Peer:
                 if not self.keepalive.answered(now, sa, notify):
                     raise Discard(DropReason.PROBE_SEQUENCE)
                 return
+            case NotifyType.INITIAL_CONTACT:
+                self.phase1.contact(now, sa.main_mode.run.begun)
         label = notify_label(notify.kind)
         exchange = self.phase2.refused(now, sa, notify, label) if is_error(notify.kind) else ""
         self._context.emit(NotifyTaken(self.spec.name, exchange, label, True))
@@ -230,6 +235,7 @@ class Peer:
     def authentic(self, now: float, sa: IsakmpSa, arrival: Arrival) -> None:
         """A message that proved its origin and is no replay: a sign of life, and the place to answer to."""
         self.keepalive.alive(now)
+        self.phase1.count_message_ids(now, sa)
         if arrival.remote != sa.remote and arrival.floated == sa.floated:
             self._moved(sa, arrival.remote)
 
@@ -270,10 +276,11 @@ class Peer:
             # the SAs stay while the new ones are made: if the peer lives after all, nothing is lost
             for tunnel in wanted:
                 tunnel.wanted = True
-                self.phase2.attempt(now, tunnel, "rekey: peer is dead")
+                self.phase2.attempt(now, tunnel, PEER_IS_DEAD)
             return
         for tunnel in wanted:
             tunnel.wanted = False
+            tunnel.held = action == "hold"
         self.phase2.forget(now, Cause.PEER_SILENT)
 
     def located(self, now: float, event: Located) -> None:

@@ -203,7 +203,7 @@ class Phase1s:
         except Abort as abort:
             self._abort(now, negotiation, abort)
             return
-        self._contact(now, took)
+        self._contact(now, took, negotiation.run.begun)
         nat = _nat(negotiation.run)
         if took.row.number in (3, 4) and nat.compared:
             self._context.emit(
@@ -223,12 +223,25 @@ class Phase1s:
         if negotiation.run.done:
             self._established(now, negotiation)
 
-    def _contact(self, now: float, took: Took) -> None:
-        """INITIAL-CONTACT under authentication: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3)."""
+    def _contact(self, now: float, took: Took, begun: float) -> None:
+        """INITIAL-CONTACT, authenticated: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3)."""
         if took.row.encrypted and any(each.kind == NotifyType.INITIAL_CONTACT for each in took.chain.all(Notify)):
-            for sa in list(self.sas):
-                self.drop(now, sa, Cause.PEER_RESTARTED, tell=False)
-            self._peer.phase2.forget(now, Cause.PEER_RESTARTED)
+            self.contact(now, begun)
+
+    def contact(self, now: float, begun: float) -> None:
+        """The peer has nothing of what there was before ``begun``, when the phase 1 in which it says so began."""
+        for sa in [each for each in self.sas if each.established_at <= begun]:
+            self.drop(now, sa, Cause.PEER_RESTARTED, tell=False)
+        self._peer.phase2.forget(now, Cause.PEER_RESTARTED, begun)
+
+    def count_message_ids(self, now: float, sa: IsakmpSa) -> None:
+        """None is ever used twice, so all are remembered; an SA that has seen too many is renewed, and ended should
+        that not come about."""
+        most = self._context.policy.used_message_ids
+        if len(sa.used) >= 2 * most:
+            self.drop(now, sa, Cause.LIFETIME)
+        elif len(sa.used) >= most and sa is self.current and self._peer.spec.can_initiate:
+            self.want(now, "renew: message IDs")
 
     def _abort(self, now: float, negotiation: Negotiation, abort: Abort) -> None:
         run, context = negotiation.run, self._context
@@ -249,6 +262,9 @@ class Phase1s:
         self._forget(negotiation)
         verdict = negotiation.fail(now, abort, cause, "taken down by the operator")
         if negotiation.run.role is Role.INITIATOR and cause not in (Cause.OPERATOR, Cause.SHUTDOWN):
+            if self.current is not None:
+                # it could not be renewed: once more before it ends
+                self._context.timers.set(Timer.RENEW, self.current.key, now + self._context.policy.retry_most)
             self._peer.phase1_failed(now, verdict.cause, verdict.sentence)
 
     def _forget(self, negotiation: Negotiation) -> None:
@@ -300,17 +316,18 @@ class Phase1s:
         self._peer.phase1_established(now, sa)
 
     def _supersede(self, now: float, newest: IsakmpSa) -> None:
-        """Older SAs are let go after a while; of two that crossed both ends keep the one with the higher cookies."""
-        policy = self._context.policy
-        for old in [each for each in self.sas if each is not newest and not each.superseded]:
-            loser = old
-            if old.role is not newest.role and now - old.established_at < policy.crossing:
-                loser = min((old, newest), key=lambda sa: sa.cookies.both)
-            loser.superseded = True
-            winner = newest if loser is old else old
-            wait = policy.old_sa_initiator if winner.role is Role.INITIATOR else policy.old_sa_responder
-            self._context.timers.set(Timer.DROP_PHASE1, loser.key, now + wait)
-            self._context.timers.clear(Timer.RENEW, loser.key)
+        """Older SAs give way. Only the initiator of the newest deletes them, and only those that were there before it
+        began: were both ends to delete what is old to them after two Main Modes have crossed, nothing would be left."""
+        context = self._context
+        for old in [each for each in self.sas if each is not newest]:
+            if not old.superseded:
+                old.superseded = True
+                context.timers.clear(Timer.RENEW, old.key)
+            crossed = old.established_at > newest.main_mode.run.begun
+            if newest.role is Role.INITIATOR and not crossed:
+                context.timers.set(Timer.DROP_PHASE1, old.key, now + context.policy.old_sa_initiator)
+        for old in [each for each in self.sas if each.superseded][: -context.policy.superseded_phase1s]:
+            self.drop(now, old, Cause.REPLACED)
 
     # -- timers, orders, hints -----------------------------------------------------------------------------------------
 
@@ -359,13 +376,6 @@ class Phase1s:
         self._locating = ""
         for negotiation in list(self.negotiations.values()):
             self._end(now, negotiation, cause=cause)
-
-    def hint(self, now: float, notify: str, header: Header) -> Negotiation | None:
-        """An unauthenticated error notify for a Main Mode under way."""
-        negotiation = self.negotiation(header)
-        if negotiation is not None:
-            negotiation.refused(now, notify, authenticated=False)
-        return negotiation
 
     def unreachable(self, now: float, host: Address, detail: str) -> None:
         """ICMP says that the peer's address does not take what we send."""

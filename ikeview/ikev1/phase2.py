@@ -18,7 +18,7 @@ from ikeview.core.facts import (
     TunnelWanted,
 )
 from ikeview.core.inputs import Arrival
-from ikeview.core.lifecycle import Pair, Tunnel, crossed_loser, limits
+from ikeview.core.lifecycle import Pair, Tunnel, limits
 from ikeview.core.negotiation import Negotiation
 from ikeview.core.outputs import Direction, HalfSa, Install, Remove, Spot
 from ikeview.core.refusals import Abort, Discard
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from ikeview.ikev1.peer import Peer
 
 _NONCE_SIZE = 32
+PEER_IS_DEAD = "rekey: peer is dead"
+"""Why a Quick Mode is wanted that decides whether a silent peer is really gone."""
 
 
 class Phase2s:
@@ -61,7 +63,7 @@ class Phase2s:
 
     def want(self, now: float, tunnel: Tunnel, why: str) -> None:
         """The tunnel shall be up."""
-        tunnel.wanted = True
+        tunnel.wanted, tunnel.held = True, False
         self._context.emit(TunnelWanted(tunnel.name, why))
         tunnel.failures = 0
         self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
@@ -90,8 +92,13 @@ class Phase2s:
 
     def failed(self, now: float, tunnel: Tunnel, cause: Cause, detail: str) -> None:
         """An attempt came to nothing: tell, and try again later if the tunnel shall be up."""
-        tunnel.pending = ""
+        why, tunnel.pending = tunnel.pending, ""
         tunnel.failures += 1
+        if why == PEER_IS_DEAD and tunnel.pairs:
+            # the peer was held for dead, and it is: what was kept in case it was not goes now
+            for pair in list(tunnel.pairs):
+                self.drop(now, tunnel, pair, Cause.PEER_SILENT, tell=False)
+            return
         if tunnel.current is None:
             self._context.emit(TunnelDown(tunnel.name, cause, detail))
         self._retry(now, tunnel)
@@ -135,8 +142,8 @@ class Phase2s:
         ground = self._ground(sa, message_id)
         channel = sa.keys.message_channel(sa.last_block, message_id)
         run = Run(
-            context.new_exchange(), QUICK_MODE, Role.INITIATOR, (sa.cookies.initiator, sa.cookies.responder), message_id,
-            Wanted(ground, tunnel.spec, suites), now=now, policy=context.policy, channel=channel,
+            context.new_exchange(), QUICK_MODE, Role.INITIATOR, (sa.cookies.initiator, sa.cookies.responder),
+            message_id, Wanted(ground, tunnel.spec, suites), now=now, policy=context.policy, channel=channel,
         )
         negotiation = Negotiation(
             context, self._peer.spec.name, tunnel.name, run, sa.local, sa.remote, floated=sa.floated,
@@ -183,8 +190,12 @@ class Phase2s:
         else:
             assert isinstance(stage, Confirmed)
             tunnel = self.tunnels[stage.agreed.tunnel.full_name]
-            pair = next(each for each in tunnel.pairs if each.exchange == negotiation.run.ident)
-            self._settle(now, sa, negotiation, pair)
+            made = [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]
+            if made:
+                self._settle(now, sa, negotiation, made[0])
+            else:
+                # deleted while its Quick Mode ran
+                self.end(now, sa, negotiation, cause=Cause.PEER_DELETED)
 
     def _asked(self, now: float, sa: IsakmpSa, arrival: Arrival, header: Header) -> None:
         """The peer begins a Quick Mode."""
@@ -210,8 +221,10 @@ class Phase2s:
         except Abort as abort:
             sa.used.add(header.message_id)
             del context.spis[spi]
-            self._tell_refusal(sa, abort, b"")
+            run.refuse(arrival.data, self._tell_refusal(sa, abort))
             negotiation.fail(now, abort)
+            sa.quick_modes[header.message_id] = negotiation
+            context.timers.set(Timer.FORGET, negotiation.key, now + context.policy.answers_kept)
             return
         except Exception:
             del context.spis[spi]
@@ -225,30 +238,36 @@ class Phase2s:
         negotiation.speak(now)
 
     def _abort(self, now: float, sa: IsakmpSa, negotiation: Negotiation, abort: Abort) -> None:
-        self._tell_refusal(sa, abort, b"")
+        self._tell_refusal(sa, abort)
         self.end(now, sa, negotiation, abort=abort)
 
-    def _tell_refusal(self, sa: IsakmpSa, abort: Abort, spi: bytes) -> None:
-        sa.tell(self._context, [Notify.of(ProtocolId.ESP, abort.notify, spi)])
+    def _tell_refusal(self, sa: IsakmpSa, abort: Abort) -> bytes:
+        data = sa.tell(self._context, [Notify.of(ProtocolId.ESP, abort.notify)])
         self._context.emit(NotifySent(sa.peer, str(sa.remote), abort.notify.label))
+        return data
 
     def end(
         self, now: float, sa: IsakmpSa, negotiation: Negotiation, abort: Abort | None = None,
-        cause: Cause = Cause.NO_ANSWER,
+        cause: Cause = Cause.NO_ANSWER, detail: str = "",
     ) -> None:
         """A Quick Mode is over without an SA."""
-        self.lost(now, negotiation, cause, abort)
+        self.lost(now, negotiation, cause, abort, detail)
         self._context.timers.set(Timer.FORGET, negotiation.key, now + self._context.policy.answers_kept)
         if sa in self._peer.phase1.sas:
             self.resume(now, sa)
 
-    def lost(self, now: float, negotiation: Negotiation, cause: Cause, abort: Abort | None = None) -> None:
+    def lost(
+        self, now: float, negotiation: Negotiation, cause: Cause, abort: Abort | None = None, detail: str = ""
+    ) -> None:
         """A Quick Mode has failed, or its ISAKMP SA is gone: nothing of it stays."""
-        verdict = negotiation.fail(now, abort, cause, f"Quick Mode ended: {cause}")
+        verdict = negotiation.fail(now, abort, cause, detail or f"Quick Mode ended: {cause}")
         tunnel = self.tunnels.get(negotiation.tunnel)
         if tunnel is None:
             return
         for pair in [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]:
+            if negotiation.run.role is Role.RESPONDER and cause is Cause.NO_ANSWER:
+                # the peer may have sent its last message and hold the pair for good
+                self._tell_deleted(pair)
             self._remove(tunnel, pair)
         self._context.spis.pop(_our_spi(negotiation.run), None)
         if negotiation.run.role is Role.RESPONDER or cause in (Cause.OPERATOR, Cause.SHUTDOWN):
@@ -288,7 +307,8 @@ class Phase2s:
 
         tunnel.generation += 1
         pair = Pair(
-            half(Direction.IN), half(Direction.OUT), role, negotiation.run.ident, now, now + life.rekeys_in,
+            half(Direction.IN), half(Direction.OUT), role, negotiation.run.ident, negotiation.run.begun, now,
+            now + life.rekeys_in,
             now + life.lifetime, life.lifetime, tunnel.generation, negotiation.why,
         )
         tunnel.pairs.append(pair)
@@ -300,6 +320,7 @@ class Phase2s:
         context, run = self._context, negotiation.run
         tunnel = self.tunnels[pair.inbound.tunnel.full_name]
         older = [each for each in tunnel.pairs if each is not pair and not each.superseded and each.sending]
+        pair.settled_at = now
         negotiation.finish(now, f"{pair.inbound.suite}, SPI in {pair.name} out {pair.outbound.spi:08x}")
         context.timers.set(Timer.FORGET, negotiation.key, now + context.policy.answers_kept)
         context.timers.set(Timer.REKEY, self._key(pair.name), pair.rekeys_at)
@@ -313,16 +334,16 @@ class Phase2s:
                 half.soft_bytes or 0, pair.generation, older[-1].name if older else "",
             )
         )
-        if run.role is Role.INITIATOR:
-            tunnel.pending, tunnel.failures, tunnel.offer = "", 0, 0
-            context.timers.clear(Timer.RETRY, self._key(tunnel.name))
+        if run.role is Role.INITIATOR or not self._negotiating(tunnel):
+            # an attempt that only waits for its turn has been overtaken by the peer's
+            tunnel.pending, tunnel.offer = "", 0
+        tunnel.failures = 0
+        context.timers.clear(Timer.RETRY, self._key(tunnel.name))
         if not older:
             self._send_on(pair)
             if len([each for each in tunnel.pairs if each.sending]) == 1:
                 context.emit(TunnelUp(tunnel.name, now - (tunnel.since if tunnel.since else run.begun)))
             tunnel.since = 0.0
-        elif crossed_loser(older[-1], pair, context.policy) is pair:
-            self._let_go(now, pair, older[-1])
         elif run.role is Role.RESPONDER:
             self._switch(now, tunnel, pair)
         else:
@@ -338,24 +359,44 @@ class Phase2s:
 
     def _switch(self, now: float, tunnel: Tunnel, pair: Pair) -> None:
         """Our traffic moves to the pair; older ones are let go."""
-        self._context.timers.clear(Timer.SWITCH, self._key(pair.name))
+        timers = self._context.timers
+        timers.clear(Timer.SWITCH, self._key(pair.name))
         self._send_on(pair)
-        for old in [each for each in tunnel.pairs if each is not pair and not each.superseded and each.sending]:
-            self._let_go(now, old, pair)
+        for old in [each for each in tunnel.pairs if each is not pair and each.sending]:
+            if timers.get(Timer.DROP_OLD, self._key(old.name)) is None:
+                self._let_go(now, old, pair)
 
     def _let_go(self, now: float, old: Pair, new: Pair) -> None:
-        """``old`` takes packets a while longer, then goes; the initiator of ``new`` is the one to delete it first."""
+        """``old`` takes packets a while longer, then goes; the initiator of ``new`` is the one to delete it first.
+
+        If the two have crossed, each end may hold the other's for the newer: both stay until the next rekey, for were
+        each end to delete what is old to it, nothing would be left."""
         context, policy = self._context, self._context.policy
-        old.superseded = True
-        overlap = policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_responder
-        context.timers.set(Timer.DROP_OLD, self._key(old.name), now + overlap)
+        was_superseded, old.superseded = old.superseded, True
         context.timers.clear(Timer.REKEY, self._key(old.name))
+        if old.crossed(new):
+            overlap = old.expires_at - now
+        else:
+            overlap = policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_patience
+            context.timers.set(Timer.DROP_OLD, self._key(old.name), now + overlap)
+        if was_superseded:
+            return
         context.emit(
             SaReplaced(
                 old.inbound.tunnel.full_name, old.name, new.name, new.why.removeprefix("rekey: "),
                 now - new.installed_at, overlap,
             )
         )
+
+    def _drop_old(self, now: float, tunnel: Tunnel, old: Pair) -> None:
+        """The time of a replaced pair is over, unless the peer may still need it."""
+        policy, new = self._context.policy, tunnel.current
+        if new is not None and not new.used:
+            late = now - new.installed_at >= policy.old_sa_patience
+            if new.role is Role.RESPONDER or not late:
+                self._context.timers.set(Timer.DROP_OLD, self._key(old.name), now + policy.old_sa_initiator)
+                return
+        self.drop(now, tunnel, old, Cause.REPLACED)
 
     def _remove(self, tunnel: Tunnel, pair: Pair) -> None:
         tunnel.pairs.remove(pair)
@@ -366,20 +407,27 @@ class Phase2s:
         if pair.sending:
             context.emit(Remove(pair.outbound.spi, Direction.OUT))
 
-    def drop(self, now: float, tunnel: Tunnel, pair: Pair, cause: Cause, *, tell: bool = True, by: str = "us") -> None:
+    def drop(
+        self, now: float, tunnel: Tunnel, pair: Pair, cause: Cause, *, tell: bool = True, by: str = "us",
+        detail: str = "",
+    ) -> None:
         """A pair ends. If it was the tunnel's last, the tunnel is down."""
-        sa = self._peer.phase1.current
-        if tell and sa is not None:
-            sa.tell(self._context, [Delete.of(ProtocolId.ESP, pair.inbound.spi.to_bytes(4))])
+        if tell:
+            self._tell_deleted(pair)
         self._remove(tunnel, pair)
         self._context.emit(SaDeleted(tunnel.name, pair.name, by, cause))
-        if any(each.sending for each in tunnel.pairs) or not pair.sending:
+        if not pair.sending:
+            return
+        left = [each for each in tunnel.pairs if each.sending]
+        if left:
+            if tunnel.current is None:
+                self._revive(left[-1])
             return
         for each in tunnel.pairs:
             if self._context.timers.get(Timer.SWITCH, self._key(each.name)) is not None:
                 self._switch(now, tunnel, each)
                 return
-        self._context.emit(TunnelDown(tunnel.name, cause, _DOWN_WORDS.get(cause, "")))
+        self._context.emit(TunnelDown(tunnel.name, cause, detail or _DOWN_WORDS.get(cause, "")))
         if cause in (Cause.OPERATOR, Cause.SHUTDOWN):
             return
         if cause is Cause.PEER_DELETED and tunnel.spec.start is not Start.BOOT:
@@ -388,20 +436,33 @@ class Phase2s:
         if not tunnel.pending and not any(not each.over for each in self._all_quick_modes(tunnel)):
             self._retry(now, tunnel)
 
+    def _tell_deleted(self, pair: Pair) -> None:
+        sa = self._peer.phase1.current
+        if sa is not None:
+            sa.tell(self._context, [Delete.of(ProtocolId.ESP, pair.inbound.spi.to_bytes(4))])
+
+    def _revive(self, pair: Pair) -> None:
+        """The pair that took over from it is gone: it carries the tunnel again."""
+        pair.superseded = False
+        timers, key = self._context.timers, self._key(pair.name)
+        timers.clear(Timer.DROP_OLD, key)
+        timers.set(Timer.REKEY, key, pair.rekeys_at)
+
     def _all_quick_modes(self, tunnel: Tunnel) -> list[Negotiation]:
         return [
             each for sa in self._peer.phase1.sas for each in sa.quick_modes.values() if each.tunnel == tunnel.name
         ]
 
-    def forget(self, now: float, cause: Cause) -> None:
-        """The peer has none of these SAs any more."""
+    def forget(self, now: float, cause: Cause, before: float | None = None) -> None:
+        """The peer has none of these SAs any more: those settled by ``before``, or all."""
         for tunnel in self.tunnels.values():
             for pair in list(tunnel.pairs):
-                self.drop(now, tunnel, pair, cause, tell=False)
+                if before is None or (pair.settled_at and pair.settled_at <= before):
+                    self.drop(now, tunnel, pair, cause, tell=False)
 
     def terminate(self, now: float, tunnel: Tunnel, cause: Cause) -> None:
         """Take a tunnel down and keep it down."""
-        tunnel.wanted = False
+        tunnel.wanted = tunnel.held = False
         self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
         was_up, was_trying = bool(tunnel.pairs), bool(tunnel.pending)
         for sa in self._peer.phase1.sas:
@@ -451,15 +512,25 @@ class Phase2s:
         if found is not None:
             self.drop(now, *found, Cause.LIFETIME)
 
+    def plane_failed(self, now: float, tunnel: Tunnel, text: str) -> None:
+        """The data plane does not carry the tunnel: the peer is told, and the next attempt comes later."""
+        for sa in self._peer.phase1.sas:
+            for each in [each for each in sa.quick_modes.values() if not each.over and each.tunnel == tunnel.name]:
+                self.end(now, sa, each, cause=Cause.DATAPLANE, detail=text)
+        for pair in list(tunnel.pairs):
+            self.drop(now, tunnel, pair, Cause.DATAPLANE, detail=text)
+
     def first_use(self, now: float, spi: int) -> None:
         """The peer sends on a new pair: it has installed it, so we can send there too."""
         found = self._pair(spi)
+        if found is not None:
+            found[1].used = True
         if found is not None and self._context.timers.get(Timer.SWITCH, self._key(found[1].name)) is not None:
             self._switch(now, *found)
 
     def refused(self, now: float, sa: IsakmpSa, notify: Notify, label: str) -> str:
-        """An authenticated error notify under the SA: it ends the Quick Mode it names, or the oldest of ours. Gives that
-        one's exchange, or nothing."""
+        """An authenticated error notify under the SA: it ends the Quick Mode it names, or the oldest of ours. Gives
+        that one's exchange, or nothing."""
         ours = [each for each in sa.quick_modes.values() if not each.over and each.run.role is Role.INITIATOR]
         named = [each for each in ours if notify.spi and _our_spi(each.run) == int.from_bytes(notify.spi[:4])]
         target = next(iter(named or ours), None)
@@ -496,7 +567,7 @@ class Phase2s:
                     case Timer.SWITCH:
                         self._switch(now, tunnel, pair)
                     case Timer.DROP_OLD:
-                        self.drop(now, tunnel, pair, Cause.REPLACED)
+                        self._drop_old(now, tunnel, pair)
                     case Timer.EXPIRE:
                         self.drop(now, tunnel, pair, Cause.LIFETIME)
                     case _:

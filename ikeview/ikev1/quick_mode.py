@@ -174,7 +174,9 @@ def check_choice(stage: Offered, message: Message) -> Agreed:
         )
     chosen = offers.check_phase2(sa, stage.sa)
     if bool(stage.pair) != (public is not None):
-        raise Abort(NotifyType.INVALID_KEY_INFORMATION, Cause.BAD_ANSWER, "the peer's KE payload does not fit the offer")
+        raise Abort(
+            NotifyType.INVALID_KEY_INFORMATION, Cause.BAD_ANSWER, "the peer's KE payload does not fit the offer"
+        )
     return _agree(ground, tunnel, chosen, ground.nonce, nonce, _shared(stage.pair, public))
 
 

@@ -54,6 +54,8 @@ class End:
     inbound: dict[int, HalfSa] = field(default_factory=dict)
     outbound: dict[int, HalfSa] = field(default_factory=dict)
     protected: list[str] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+    """Inbound SPIs on which a packet has come in."""
     dead: bool = False
 
     def of(self, kind: type) -> list[Any]:
@@ -90,6 +92,9 @@ class Link:
         self.wire: list[Sent] = []
         self.fate: Callable[[Sent], Verdict] = lambda sent: [(self.latency, sent.send.data)]
         self.translate: Callable[[str, Spot], Spot] | None = None
+        """A NAT in front of a sender: where its datagrams come from as the receiver sees it."""
+        self.forward: Callable[[str, Spot], Spot] | None = None
+        """A NAT in front of a receiver: where datagrams that were sent to a spot arrive."""
         self._flying: list[tuple[float, int, str, Arrival]] = []
         self._order = itertools.count()
         self._policy = policy or Policy()
@@ -149,7 +154,8 @@ class Link:
         until = self.now + within
         while not condition():
             at = self._next()
-            assert at is not None and at <= until, f"not within {within} s"
+            assert at is not None, "nothing is going to happen any more"
+            assert at <= until, f"not within {within} s"
             self._step(at)
 
     def _next(self) -> float | None:
@@ -207,7 +213,8 @@ class Link:
         other = "right" if end.name == "left" else "left"
         source = self.translate(end.name, send.local) if self.translate else send.local
         for delay, data in self.fate(sent):
-            arrival = Arrival(send.remote, source, data, send.floated)
+            local = self.forward(other, send.remote) if self.forward else send.remote
+            arrival = Arrival(local, source, data, send.floated)
             heapq.heappush(self._flying, (self.now + delay, next(self._order), other, arrival))
 
     # -- laws --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,45 @@
+"""Why a tunnel is not up: the last failed negotiation with both sides' values, from the model."""
+
+from typing import Any
+
+from ikeview.model import State
+from ikeview.model.negotiations import latest_exchange, latest_failure, waits_for
+
+
+def explain(state: State, tunnel: str, now: float) -> dict[str, Any]:
+    """JSON-able::
+
+        {"tunnel", "state", "cause": text | null, "detail": text | null, "retry_in": seconds | null,
+         "waits_for": text | null,
+         "failure": {"kind", "remote", "role", "ago", "row", "rows": [text], "cause", "verdict", "hints", "offered",
+                     "expected", "notifies"} | null}
+
+    Raises ``KeyError`` for a tunnel that is not configured. Text may quote the peer.
+    """
+    known = state.tunnels[tunnel]
+    latest = latest_exchange(state, tunnel)
+    failure = latest_failure(state, tunnel)
+    return {
+        "tunnel": tunnel,
+        "state": known.state,
+        "cause": known.cause or None,
+        "detail": known.detail or None,
+        "retry_in": round(known.retry_at - now, 1) if known.retry_at > now else None,
+        "waits_for": (waits_for(latest, now) or None) if latest else None,
+        "failure": None
+        if failure is None
+        else {
+            "kind": failure.kind,
+            "remote": failure.remote,
+            "role": failure.role,
+            "ago": round(max(0.0, now - failure.ended_at), 1),
+            "row": failure.last_row,
+            "rows": [row.text for row in failure.rows],
+            "cause": failure.cause,
+            "verdict": failure.verdict,
+            "hints": list(failure.hints),
+            "offered": list(failure.offered),
+            "expected": list(failure.expected),
+            "notifies": list(failure.notifies),
+        },
+    }
