@@ -86,6 +86,7 @@ class Link:
         policy: Policy | None = None,
         seed: str = "seed",
         forces_encapsulation: bool = False,
+        addresses: tuple[Address, Address] = (LEFT, RIGHT),
     ) -> None:
         self.now = 1000.0
         self.latency = latency
@@ -100,8 +101,8 @@ class Link:
         self._policy = policy or Policy()
         self._forces = forces_encapsulation
         self._seed = seed
-        self.left = self._end("left", LEFT, left or settings(left=True))
-        self.right = self._end("right", RIGHT, right or settings(left=False))
+        self.left = self._end("left", addresses[0], left or settings(left=True))
+        self.right = self._end("right", addresses[1], right or settings(left=False))
         self._ends = {"left": self.left, "right": self.right}
         for end in self._ends.values():
             end.endpoint.start(self.now)
@@ -190,7 +191,7 @@ class Link:
             case Send():
                 self._send(end, item)
             case Locate():
-                remote = LEFT if end.name == "right" else RIGHT
+                remote = self._ends["left" if end.name == "right" else "right"].address
                 end.endpoint.take(self.now, Located(item.peer, end.address, remote))
             case Install(half=half):
                 halves = end.inbound if half.direction is Direction.IN else end.outbound

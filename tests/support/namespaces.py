@@ -95,13 +95,11 @@ class TwoHosts:
         self.left, self.right = Namespace(f"{stem}l"), Namespace(f"{stem}r")
 
     def __enter__(self) -> Self:
-        left, right = self.left.name, self.right.name
         try:
-            _batch((), [f"netns add {left}", f"netns add {right}",
-                        f"link add eth0 netns {left} type veth peer name eth0 netns {right}"])
+            _batch((), [f"netns add {host.name}" for host in (self.left, self.right)])
             for host in (self.left, self.right):
-                # no link-local address: it would still be on its way when a test looks at what is there
-                host.ip("link set lo up", "link set eth0 addrgenmode none", "link set eth0 up")
+                host.ip("link set lo up")
+            join(self.left, self.right, "eth0")
         except BaseException:
             self.__exit__()
             raise
@@ -110,6 +108,14 @@ class TwoHosts:
     def __exit__(self, *_: object) -> None:
         for host in (self.left, self.right):
             subprocess.run(["ip", "netns", "del", host.name], capture_output=True)
+
+
+def join(one: Namespace, other: Namespace, device: str) -> None:
+    """A veth pair between two namespaces, called ``device`` in both."""
+    _batch((), [f"link add {device} netns {one.name} type veth peer name {device} netns {other.name}"])
+    for host in (one, other):
+        # no link-local address: it would still be on its way when a test looks at what is there
+        host.ip(f"link set {device} addrgenmode none", f"link set {device} up")
 
 
 def _batch(options: Sequence[str], lines: Sequence[str]) -> None:
