@@ -80,6 +80,8 @@ def _screen(folder: Path, arguments: argparse.Namespace) -> int:
     from ikeview.engine.refused import EngineRefused
     from ikeview.settings.places import PlaceRefused
     from ikeview.settings.problems import SettingsError
+    from ikeview.ui.refused import ScreenRefused
+
     _prepare_terminal()
     from ikeview import wiring
 
@@ -87,6 +89,8 @@ def _screen(folder: Path, arguments: argparse.Namespace) -> int:
         return wiring.screen(folder, plain=arguments.plain)
     except SettingsError as error:
         return _say_problems(error.problems)
+    except ScreenRefused as error:
+        return _say(str(error), USAGE)
     except (EngineRefused, EngineSilent, PlaceRefused) as error:
         return _say(str(error))
 
@@ -112,6 +116,10 @@ def _check(folder: Path) -> int:
         settings = load(folder)
     except SettingsError as error:
         return _say_problems(error.problems)
+    from ikeview.ui.refused import screen_problems
+
+    if problems := screen_problems(settings.ui.theme, dict(settings.ui.keys)):
+        return _say_problems([f"ikeview.toml: {problem}" for problem in problems])
     tunnels = sum(len(peer.tunnels) for peer in settings.peers)
     print(f"no problem found in {folder}: {len(settings.peers)} peers, {tunnels} tunnels")
     return DONE

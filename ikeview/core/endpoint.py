@@ -232,7 +232,7 @@ class Endpoint:
         return header
 
     def _for_address(self, host: Address) -> PeerMachine | None:
-        """The peer at that address: the one known to be there, else by most specific network, else one from anywhere."""
+        """The peer at that address: the one known to be there, else the narrowest network, else one from anywhere."""
         best: PeerMachine | None = None
         best_length = -2
         for peer in self._peers.values():

@@ -225,13 +225,15 @@ class Negotiation:
         elif cause is not Cause.NO_ANSWER:
             known = replace(known, cause=cause, detail=detail)
         verdict = explain(known)
+        # our own offer tells something only where it was refused
+        sides = (known.offered, known.expected) if abort or verdict.cause is Cause.NO_PROPOSAL else ((), ())
         self._finished = True
         self.verdict = verdict
         self._context.timers.clear_all(self.key)
         self._context.emit(
             ExchangeFailed(
                 self.run.ident, self.run.position, now - self.run.begun, verdict.cause, verdict.sentence, verdict.hints,
-                known.offered, known.expected,
+                *sides,
             )
         )
         return verdict

@@ -49,9 +49,8 @@ class Policy:
     old_sa_initiator: float = 5.0
     """The initiator of a rekey keeps taking packets on the old SA for this long, then deletes it."""
     old_sa_patience: float = 30.0
-    """But for up to this while the peer has not sent on the new SA: its message 3 may have been lost. The responder
-    lets this pass too before it deletes an old SA, and only if the peer sends on the new one: were both ends to delete what
-    seems old to them after their rekeys have crossed, nothing would be left."""
+    """But for up to this while the peer has not sent on the new SA: message 3 may have been lost. The responder lets
+    this pass too before it deletes an old SA, and only if the peer sends on the new one."""
     superseded_phase1s: int = 4
     """Replaced ISAKMP SAs that are kept until the peer deletes them or they expire."""
     retry_first: float = 5.0

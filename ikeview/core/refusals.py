@@ -17,7 +17,7 @@ class Discard(Exception):
 
 
 class Abort(Exception):
-    """The exchange ends and the peer is told; ``offered`` and ``expected`` are the two sides' values, if they differ."""
+    """The exchange ends and the peer is told; ``offered`` and ``expected`` are both sides' values, if they differ."""
 
     def __init__(
         self,

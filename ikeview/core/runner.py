@@ -248,13 +248,17 @@ class Run:
 
     def refuse(self, datagram: bytes, reply: bytes) -> None:
         """A datagram was refused, and ``reply`` told so: a duplicate of it is told again."""
-        self._answers[hashlib.sha256(datagram).digest()] = _Answer(reply)
+        self._last_taken = self._answers[hashlib.sha256(datagram).digest()] = _Answer(reply)
 
     def again(self, datagram: bytes) -> tuple[int, bytes] | None:
         """What to answer to a datagram that was taken before, and as which row (0: a notify): only what was sent in
-        reply to it, and not for ever."""
+        reply to it, not for ever, and not once the peer's next message has shown that it has that reply."""
         answer = self._answers[hashlib.sha256(datagram).digest()]
-        if answer.reply is None or answer.times >= self._policy.answered_duplicates:
+        if (
+            answer is not self._last_taken
+            or answer.reply is None
+            or answer.times >= self._policy.answered_duplicates
+        ):
             return None
         answer.times += 1
         return answer.row, answer.reply

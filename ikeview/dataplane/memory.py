@@ -54,17 +54,19 @@ class MemoryPlane:
         self._report = report
 
     async def restart(self) -> None:
-        """It never fails."""
+        """Forget all half SAs."""
+        self.inbound.clear()
+        self.outbound.clear()
+        self._uses.clear()
+        self._ledger.clear_halves()
 
     def exempt(self, sockets: list[socket.socket]) -> None:
         """Nothing that is sent comes here."""
 
     async def stop(self) -> None:
         """Forget everything."""
-        self.inbound.clear()
-        self.outbound.clear()
-        self._uses.clear()
-        self._ledger = Ledger()
+        await self.restart()
+        self.tunnels.clear()
 
     def protect(self, tunnel: TunnelSpec) -> None:
         """Note a tunnel. Raises ``PlaneRefused``."""

@@ -27,7 +27,7 @@ class Flow:
     open: set[int] = field(default_factory=set)
 
 
-def checksum(data: bytes) -> int:
+def checksum(data: bytes | bytearray) -> int:
     """The Internet checksum (RFC 1071): the complement of the one's-complement sum of 16-bit words."""
     total = sum(int.from_bytes(data[index : index + 2].ljust(2, b"\0")) for index in range(0, len(data), 2))
     while total > 0xFFFF:
@@ -74,9 +74,7 @@ class Hosts:
             while not self._ended.is_set():
                 self._send_due(time.monotonic())
                 for key, _ in selector.select(0.02):
-                    end = key.fileobj
-                    assert isinstance(end, socket.socket)
-                    if not self._read(end):
+                    if not self._read(self._here if key.fileobj is self._here else self._there):
                         return
 
     def _send_due(self, now: float) -> None:

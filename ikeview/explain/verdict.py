@@ -128,21 +128,30 @@ def _main_mode(failure: Failure) -> Verdict:
             f"{failure.remote} answered message 1 of Main Mode but not message {failure.row} ({tried}){said}{dropped}.",
             ("longer datagrams may be lost on the way: check the path MTU", "look at the peer's log"),
         )
+    if failure.refusal and failure.authenticated:
+        # protected with keys that both ends have, so the secret is right
+        return Verdict(
+            Cause.IDENTITY,
+            f"{failure.remote} does not accept our identity {failure.local_id}: it said {failure.refusal}.",
+            (f"check that the peer expects the identity {failure.local_id}", "look at the peer's log"),
+        )
     if DropReason.UNDECRYPTABLE in failure.drops or DropReason.BAD_HASH in failure.drops or failure.refusal:
-        said = f" it said {failure.refusal} (not authenticated)." if failure.refusal else (
-            " its answer to message 5 does not decrypt with ours."
+        said = f"it said {failure.refusal} (not authenticated)" if failure.refusal else (
+            "its answer to message 5 does not decrypt with our keys"
         )
         return Verdict(
             Cause.WRONG_SECRET,
-            f"The pre-shared key differs from the one of {failure.remote}, or it does not accept our identity "
-            f"{failure.local_id}:{said}",
+            f"Authentication with {failure.remote} failed: the pre-shared keys differ, or it does not accept our "
+            f"identity {failure.local_id}; {said}.",
             (_SECRET_HINT, f"check that the peer expects the identity {failure.local_id}"),
         )
-    blocked = f", or UDP {_port(failure.remote)} is blocked on the way" if failure.floated else ""
+    causes = ["the pre-shared keys differ", f"the peer does not accept our identity {failure.local_id}"]
+    if failure.floated:
+        causes.append(f"UDP {_port(failure.remote)} is blocked on the way")
     return Verdict(
         Cause.NO_ANSWER,
-        f"No answer from {failure.remote} to message 5, the first encrypted one ({tried}): the pre-shared keys differ, "
-        f"the peer does not accept our identity {failure.local_id}{blocked}.",
+        f"No answer from {failure.remote} to message 5, the first encrypted one ({tried}): "
+        f"{', '.join(causes[:-1])}, or {causes[-1]}.",
         (_SECRET_HINT, f"check that the peer expects the identity {failure.local_id}")
         + ((f"open UDP {_port(failure.remote)} in the firewalls between",) if failure.floated else ()),
     )

@@ -228,7 +228,7 @@ def choose_phase2(sa: SecurityAssociation, allowed: tuple[EspSuite, ...], mode: 
 
 
 def check_phase2(sa: SecurityAssociation, offered: SecurityAssociation) -> Phase2Offer:
-    """The peer's choice, which must be one of our transforms but for its lifetime. Raises ``Abort``: it is authentic."""
+    """The peer's choice, one of our transforms but for its lifetime. Raises ``Abort``, for it is authenticated."""
     try:
         chosen = _single(sa)
     except Discard as error:

@@ -3,8 +3,8 @@
 from ikeview.core.context import Context
 from ikeview.core.facts import Cause, DropReason, NotifySent, NotifyTaken, PeerMoved
 from ikeview.core.inputs import Arrival, Located
-from ikeview.core.limiter import Limiter
 from ikeview.core.lifecycle import Tunnel
+from ikeview.core.limiter import Limiter
 from ikeview.core.outputs import Locate, Move, Send, Spot
 from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, PeerSpec, Start
@@ -194,7 +194,8 @@ class Peer:
             if is_error(notify.kind):
                 label = notify_label(notify.kind)
                 self._context.emit(NotifyTaken(self.spec.name, run.ident, label, True))
-                negotiation.refused(now, label, authenticated=True)
+                self.phase1.refused(now, negotiation, label)
+                return
 
     def _notified(self, now: float, sa: IsakmpSa, notify: Notify) -> None:
         match notify.kind:

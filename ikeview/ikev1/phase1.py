@@ -27,7 +27,7 @@ from ikeview.ikev1.nat import NatTraversal
 from ikeview.ikev1.vendor_ids import VendorIds
 from ikeview.wire.header import NO_COOKIE, Header
 from ikeview.wire.numbers import NotifyType, ProtocolId
-from ikeview.wire.payloads import Delete, Notify
+from ikeview.wire.payloads import Delete, Notify, Payload
 
 if TYPE_CHECKING:
     from ikeview.ikev1.peer import Peer
@@ -156,7 +156,11 @@ class Phase1s:
             raise Discard(DropReason.SWITCHED_OFF, f"peer {spec.name} has role = initiator")
         waiting = [each for each in self.negotiations.values() if each.run.role is Role.RESPONDER]
         if len(waiting) >= context.policy.half_open_for_peer:
-            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{len(waiting)} from this peer")
+            # whoever has not answered may have lied about the address: such a one must not keep the true peer out
+            unproved = [each for each in waiting if each.run.position == 2]
+            if not unproved:
+                raise Discard(DropReason.HALF_OPEN_LIMIT, f"{len(waiting)} from this peer")
+            self._end(now, unproved[0], cause=Cause.REPLACED, detail="given up in favour of a newer one")
         if context.half_open >= context.policy.half_open_total:
             raise Discard(DropReason.HALF_OPEN_LIMIT, f"{context.half_open} over all")
         cookie = context.new_cookie(self._peer)
@@ -201,7 +205,7 @@ class Phase1s:
         try:
             took = negotiation.listen(now, header, arrival.data)
         except Abort as abort:
-            self._abort(now, negotiation, abort)
+            self._abort(now, negotiation, abort, arrival.data)
             return
         self._contact(now, took, negotiation.run.begun)
         nat = _nat(negotiation.run)
@@ -239,32 +243,41 @@ class Phase1s:
         that not come about."""
         most = self._context.policy.used_message_ids
         if len(sa.used) >= 2 * most:
-            self.drop(now, sa, Cause.LIFETIME)
+            # at the next tick: the message that brought this about is still being handled
+            self._context.timers.set(Timer.EXPIRE_PHASE1, sa.key, now)
         elif len(sa.used) >= most and sa is self.current and self._peer.spec.can_initiate:
             self.want(now, "renew: message IDs")
 
-    def _abort(self, now: float, negotiation: Negotiation, abort: Abort) -> None:
+    def _abort(self, now: float, negotiation: Negotiation, abort: Abort, refused: bytes) -> None:
+        """The peer's message ``refused`` ends the negotiation. To the peer it is the last of phase 1, so the IV of what
+        we tell comes from its last block; an initiator refuses the last row, so the peer has an SA to delete."""
         run, context = negotiation.run, self._context
         cookies = Cookies(run.initiator_cookie, run.responder_cookie)
         notify = Notify.of(ProtocolId.ISAKMP, abort.notify, cookies.both)
         secured = getattr(run.stage, "secured", None) or (run.stage if run.channel else None)
         if secured is not None and run.channel is not None:
             message_id = int.from_bytes(context.entropy.octets("message_id", 4)) or 1
-            data = informational.seal(secured.keys, run.channel.iv, cookies, message_id, [notify])
+            payloads: list[Payload] = [notify]
+            if run.role is Role.INITIATOR:
+                payloads.append(Delete.of(ProtocolId.ISAKMP, cookies.both))
+            last_block = refused[-run.channel.cipher.block_size :]
+            data = informational.seal(secured.keys, last_block, cookies, message_id, payloads)
             context.emit(Send(negotiation.local, negotiation.remote, data, negotiation.floated))
             context.emit(NotifySent(self._peer.spec.name, str(negotiation.remote), abort.notify.label))
         self._end(now, negotiation, abort=abort)
 
     def _end(
-        self, now: float, negotiation: Negotiation, abort: Abort | None = None, cause: Cause = Cause.NO_ANSWER
+        self, now: float, negotiation: Negotiation, abort: Abort | None = None, cause: Cause = Cause.NO_ANSWER,
+        detail: str = "taken down by the operator",
     ) -> None:
         """A negotiation is over without an SA."""
         self._forget(negotiation)
-        verdict = negotiation.fail(now, abort, cause, "taken down by the operator")
+        verdict = negotiation.fail(now, abort, cause, detail)
         if negotiation.run.role is Role.INITIATOR and cause not in (Cause.OPERATOR, Cause.SHUTDOWN):
-            if self.current is not None:
+            current, timers = self.current, self._context.timers
+            if current is not None and timers.get(Timer.RENEW, current.key) is None:
                 # it could not be renewed: once more before it ends
-                self._context.timers.set(Timer.RENEW, self.current.key, now + self._context.policy.retry_most)
+                timers.set(Timer.RENEW, current.key, now + self._context.policy.retry_most)
             self._peer.phase1_failed(now, verdict.cause, verdict.sentence)
 
     def _forget(self, negotiation: Negotiation) -> None:
@@ -328,6 +341,11 @@ class Phase1s:
                 context.timers.set(Timer.DROP_PHASE1, old.key, now + context.policy.old_sa_initiator)
         for old in [each for each in self.sas if each.superseded][: -context.policy.superseded_phase1s]:
             self.drop(now, old, Cause.REPLACED)
+
+    def refused(self, now: float, negotiation: Negotiation, notify: str) -> None:
+        """The peer refuses, authenticated: the Main Mode is over."""
+        negotiation.refused(now, notify, authenticated=True)
+        self._end(now, negotiation)
 
     # -- timers, orders, hints -----------------------------------------------------------------------------------------
 

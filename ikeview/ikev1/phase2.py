@@ -265,7 +265,7 @@ class Phase2s:
         if tunnel is None:
             return
         for pair in [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]:
-            if negotiation.run.role is Role.RESPONDER and cause is Cause.NO_ANSWER:
+            if negotiation.run.role is Role.RESPONDER and cause in _OURS:
                 # the peer may have sent its last message and hold the pair for good
                 self._tell_deleted(pair)
             self._remove(tunnel, pair)
@@ -343,12 +343,13 @@ class Phase2s:
             self._send_on(pair)
             if len([each for each in tunnel.pairs if each.sending]) == 1:
                 context.emit(TunnelUp(tunnel.name, now - (tunnel.since if tunnel.since else run.begun)))
-            tunnel.since = 0.0
-        elif run.role is Role.RESPONDER:
+        elif run.role is Role.RESPONDER or negotiation.why == PEER_IS_DEAD:
+            # the second: what answered is a peer that has none of the older ones any more
             self._switch(now, tunnel, pair)
         else:
             # the peer may not have installed its side yet: it does when our last message arrives
             context.timers.set(Timer.SWITCH, self._key(pair.name), now + context.policy.switch_after)
+        tunnel.since = 0.0
         if sa in self._peer.phase1.sas:
             self.resume(now, sa)
 
@@ -360,10 +361,16 @@ class Phase2s:
     def _switch(self, now: float, tunnel: Tunnel, pair: Pair) -> None:
         """Our traffic moves to the pair; older ones are let go."""
         timers = self._context.timers
+        older = [each for each in tunnel.pairs if each is not pair and each.settled_at]
+        for old in older:
+            if not old.sending and not old.crossed(pair):
+                # its own switch would come after that of a newer pair; what is installed last carries the traffic
+                timers.clear(Timer.SWITCH, self._key(old.name))
+                self._send_on(old)
         timers.clear(Timer.SWITCH, self._key(pair.name))
         self._send_on(pair)
-        for old in [each for each in tunnel.pairs if each is not pair and each.sending]:
-            if timers.get(Timer.DROP_OLD, self._key(old.name)) is None:
+        for old in older:
+            if old.sending and timers.get(Timer.DROP_OLD, self._key(old.name)) is None:
                 self._let_go(now, old, pair)
 
     def _let_go(self, now: float, old: Pair, new: Pair) -> None:
@@ -579,6 +586,9 @@ class Phase2s:
 _NO_ENCAPSULATION = (
     "the peer does not speak NAT traversal (RFC 3947), and the userspace data plane carries ESP only in UDP"
 )
+
+_OURS = (Cause.NO_ANSWER, Cause.OPERATOR, Cause.SHUTDOWN, Cause.DATAPLANE)
+"""Causes that the peer does not know of unless it is told."""
 
 _DOWN_WORDS = {
     Cause.OPERATOR: "taken down by the operator",

@@ -17,10 +17,11 @@ from ikeview.core.facts import OrderRefused, Stamped
 from ikeview.model.state import State, Tunnel
 from ikeview.record.sentences import sentence
 from ikeview.ui import theme as themes
-from ikeview.ui.actions import BY_ID, Action, Where, keymap_problems
+from ikeview.ui.actions import BY_ID, Action, Where
 from ikeview.ui.bridge import Bridge
 from ikeview.ui.client import EngineClient
 from ikeview.ui.present.glyphs import ASCII, UNICODE
+from ikeview.ui.refused import ScreenRefused, screen_problems
 from ikeview.ui.screens.base import ActionScreen
 from ikeview.ui.screens.question import Answer, QuestionScreen
 from ikeview.ui.screens.tunnels import TunnelsScreen
@@ -43,10 +44,6 @@ class QuitChoice(StrEnum):
     """The engine goes on."""
     GONE = "gone"
     """The terminal hung up (SIGHUP)."""
-
-
-class ScreenRefused(Exception):
-    """The screen cannot be opened; a line for each reason."""
 
 
 class ScreenFailed(Exception):
@@ -78,13 +75,10 @@ class IkeviewApp(App[QuitChoice]):
         attached: bool = False,
         hostname: str = "",
     ) -> None:
-        problems = keymap_problems(keys or {})
-        try:
-            chosen = themes.load_theme("terminal" if plain else theme)
-        except themes.BadTheme as error:
-            problems += error.problems
-        if problems:
+        theme = "terminal" if plain else theme
+        if problems := screen_problems(theme, keys or {}):
             raise ScreenRefused("\n".join(problems))
+        chosen = themes.load_theme(theme)
         super().__init__(ansi_color=True if plain else None)
         self.client = client
         self.keys: Mapping[str, str] = keys or {}

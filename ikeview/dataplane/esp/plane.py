@@ -74,6 +74,7 @@ class EspPlane:
         """After ``PlaneTrouble``: a new process, with the protected tunnels and without any half SA. Raises
         ``PlaneRefused``."""
         await self._end()
+        self._forget_halves()
         await self._spawn(await self._open())
         for tunnel in self._ledger.tunnels.values():
             self._order(Protect(tunnel))
@@ -230,14 +231,17 @@ class EspPlane:
         self._loop.remove_reader(self._process.channel)
         self._loop.remove_writer(self._process.channel)
         self._process.kill()
-        for tunnel in self._ledger.tunnels.values():
-            if tunnel.when_down is WhenDown.CLEAR:
-                self._device.release(tunnel)
-        self._ledger.clear_halves()
+        self._forget_halves()
         if not self._ready.is_set():
             self._ready.set()
             return
         self._report(PlaneTrouble(f"the ESP process has ended: {why}. No tunnel carries traffic", fatal=True))
+
+    def _forget_halves(self) -> None:
+        for tunnel in self._ledger.tunnels.values():
+            if tunnel.when_down is WhenDown.CLEAR:
+                self._device.release(tunnel)
+        self._ledger.clear_halves()
 
     @staticmethod
     def _mark(sockets: list[socket.socket], mark: int) -> None:

@@ -247,3 +247,20 @@ async def test_protecting_again_changes_the_selectors(bench: Any) -> None:
     bench.plane.protect(tunnel(remote="10.9.0.0/24"))
     await bench.leave(100, "10.9.0.1")
     assert (await bench.counters())["00000101"].bytes_out == 100
+
+
+async def test_restart_keeps_tunnels_and_no_half(bench: Any) -> None:
+    bench.plane.install(outbound())
+    await bench.leave(100)
+    await bench.plane.restart()
+    assert await bench.counters() == {}
+    bench.plane.install(outbound())
+    assert set(await bench.counters()) == {"00000101"}
+    assert (await bench.counters())["00000101"].bytes_out == 0
+    with pytest.raises(PlaneRefused, match="same traffic"):
+        bench.plane.protect(replace(LAN, name="twin"))
+
+
+async def test_stopping_twice_is_no_harm(bench: Any) -> None:
+    await bench.plane.stop()
+    await bench.plane.stop()
