@@ -151,13 +151,13 @@ class Endpoint:
                         owner.phase2.plane_failed(now, owner.tunnels[name], event.text)
             case BytesSoft():
                 for owner in self._owners(event.spi, event.direction):
-                    owner.phase2.bytes_soft(now, event.spi, event.direction)
+                    owner.phase2.pairs.bytes_soft(now, event.spi, event.direction)
             case BytesHard():
                 for owner in self._owners(event.spi, event.direction):
-                    owner.phase2.bytes_hard(now, event.spi, event.direction)
+                    owner.phase2.pairs.bytes_hard(now, event.spi, event.direction)
             case FirstUse():
                 for owner in self._owners(event.spi, Direction.IN):
-                    owner.phase2.first_use(now, event.spi)
+                    owner.phase2.pairs.first_use(now, event.spi)
             case PeerSeen():
                 for owner in self._owners(event.spi, Direction.IN):
                     owner.esp_seen(now, event.remote)

@@ -89,8 +89,8 @@ def _print_ladder(exchange: Exchange) -> None:
     width = max(len(row.text) for row in exchange.rows)
     for number, row in enumerate(exchange.rows, 1):
         arrow = "-->" if row.initiator else "<--"
-        line = f"  {number}  {row.text:<{width}}  {arrow}  {row.size:4} octets  {_waited(row):>8}  {'; '.join(row.notes)}"
-        print(line.rstrip())
+        seen = f"{row.size:4} octets  {_waited(row):>8}  {'; '.join(row.notes)}"
+        print(f"  {number}  {row.text:<{width}}  {arrow}  {seen}".rstrip())
     print(f"  done in {exchange.took * 1000:.1f} ms: {exchange.outcome}")
     print()
 

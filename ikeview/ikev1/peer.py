@@ -13,8 +13,9 @@ from ikeview.ikev1 import informational
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keepalive import Keepalive
 from ikeview.ikev1.keys import Cookies
+from ikeview.ikev1.pairs import PEER_IS_DEAD
 from ikeview.ikev1.phase1 import Phase1s
-from ikeview.ikev1.phase2 import PEER_IS_DEAD, Phase2s
+from ikeview.ikev1.phase2 import Phase2s
 from ikeview.wire.header import HEADER_SIZE, Header
 from ikeview.wire.message import Chain
 from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId, is_error, notify_label
@@ -168,7 +169,7 @@ class Peer:
         self.authentic(now, sa, arrival)
         for delete in chain.all(Delete):
             if delete.protocol == ProtocolId.ESP:
-                self.phase2.deleted(now, delete.spis)
+                self.phase2.pairs.deleted(now, delete.spis)
         for notify in chain.all(Notify):
             self._notified(now, sa, notify)
         for delete in chain.all(Delete):
@@ -282,7 +283,7 @@ class Peer:
         for tunnel in wanted:
             tunnel.wanted = False
             tunnel.held = action == "hold"
-        self.phase2.forget(now, Cause.PEER_SILENT)
+        self.phase2.pairs.forget(now, Cause.PEER_SILENT)
 
     def located(self, now: float, event: Located) -> None:
         """Answer to ``Locate``."""

@@ -236,7 +236,7 @@ class Phase1s:
         """The peer has nothing of what there was before ``begun``, when the phase 1 in which it says so began."""
         for sa in [each for each in self.sas if each.established_at <= begun]:
             self.drop(now, sa, Cause.PEER_RESTARTED, tell=False)
-        self._peer.phase2.forget(now, Cause.PEER_RESTARTED, begun)
+        self._peer.phase2.pairs.forget(now, Cause.PEER_RESTARTED, begun)
 
     def count_message_ids(self, now: float, sa: IsakmpSa) -> None:
         """None is ever used twice, so all are remembered; an SA that has seen too many is renewed, and ended should

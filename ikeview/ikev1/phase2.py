@@ -7,25 +7,21 @@ from ikeview.core.facts import (
     Cause,
     DropReason,
     NotifySent,
-    SaDeleted,
-    SaInstalled,
     SaRekeying,
-    SaReplaced,
     TunnelDown,
     TunnelRetrying,
     TunnelTrying,
-    TunnelUp,
     TunnelWanted,
 )
 from ikeview.core.inputs import Arrival
-from ikeview.core.lifecycle import Pair, Tunnel, limits
+from ikeview.core.lifecycle import Tunnel
 from ikeview.core.negotiation import Negotiation
-from ikeview.core.outputs import Direction, HalfSa, Install, Remove, Spot
 from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Run
-from ikeview.core.specs import Role, Start
+from ikeview.core.specs import Role
 from ikeview.core.timers import Timer
 from ikeview.ikev1.isakmp_sa import IsakmpSa
+from ikeview.ikev1.pairs import DOWN_WORDS, PEER_IS_DEAD, Pairs
 from ikeview.ikev1.quick_mode import (
     QUICK_MODE,
     Agreed,
@@ -38,14 +34,13 @@ from ikeview.ikev1.quick_mode import (
 )
 from ikeview.wire.header import Header
 from ikeview.wire.numbers import EncapsulationMode, ProtocolId
-from ikeview.wire.payloads import Delete, Notify
+from ikeview.wire.payloads import Notify
 
 if TYPE_CHECKING:
     from ikeview.ikev1.peer import Peer
+    from ikeview.ikev1.phase1 import Phase1s
 
 _NONCE_SIZE = 32
-PEER_IS_DEAD = "rekey: peer is dead"
-"""Why a Quick Mode is wanted that decides whether a silent peer is really gone."""
 
 
 class Phase2s:
@@ -55,6 +50,12 @@ class Phase2s:
         self._peer = peer
         self._context = context
         self.tunnels: dict[str, Tunnel] = {spec.full_name: Tunnel(spec) for spec in peer.spec.tunnels}
+        self.pairs = Pairs(self, context)
+
+    @property
+    def phase1(self) -> "Phase1s":
+        """What the Quick Modes run under."""
+        return self._peer.phase1
 
     def _key(self, subject: str) -> tuple[str, str]:
         return self._peer.spec.name, subject
@@ -78,16 +79,16 @@ class Phase2s:
         tunnel.since = now
         if tunnel.current is None:
             self._context.emit(TunnelTrying(tunnel.name, tunnel.failures + 1))
-        sa = self._peer.phase1.current
+        sa = self.phase1.current
         if sa is None:
-            self._peer.phase1.want(now, "initiate" if tunnel.current is None else why)
+            self.phase1.want(now, "initiate" if tunnel.current is None else why)
         else:
             self._begin(now, sa, tunnel)
 
     def resume(self, now: float, sa: IsakmpSa) -> None:
         """Phase 1 is up, or a place for a Quick Mode is free: begin what waits for it."""
         for tunnel in self.tunnels.values():
-            if tunnel.pending and not self._negotiating(tunnel):
+            if tunnel.pending and not self.negotiating(tunnel):
                 self._begin(now, sa, tunnel)
 
     def failed(self, now: float, tunnel: Tunnel, cause: Cause, detail: str) -> None:
@@ -97,13 +98,14 @@ class Phase2s:
         if why == PEER_IS_DEAD and tunnel.pairs:
             # the peer was held for dead, and it is: what was kept in case it was not goes now
             for pair in list(tunnel.pairs):
-                self.drop(now, tunnel, pair, Cause.PEER_SILENT, tell=False)
+                self.pairs.drop(now, tunnel, pair, Cause.PEER_SILENT, tell=False)
             return
         if tunnel.current is None:
             self._context.emit(TunnelDown(tunnel.name, cause, detail))
-        self._retry(now, tunnel)
+        self.retry(now, tunnel)
 
-    def _retry(self, now: float, tunnel: Tunnel) -> None:
+    def retry(self, now: float, tunnel: Tunnel) -> None:
+        """Try again after a while, if the tunnel shall be up and we may begin."""
         if not (tunnel.wanted or tunnel.current) or not self._peer.spec.can_initiate:
             return
         policy, context = self._context.policy, self._context
@@ -114,12 +116,12 @@ class Phase2s:
     def phase1_failed(self, now: float, cause: Cause, detail: str) -> None:
         """No phase 1, so none of the attempts that waited for it."""
         for tunnel in self.tunnels.values():
-            if tunnel.pending and not self._negotiating(tunnel):
+            if tunnel.pending and not self.negotiating(tunnel):
                 self.failed(now, tunnel, cause, detail)
 
-    def _negotiating(self, tunnel: Tunnel) -> bool:
+    def negotiating(self, tunnel: Tunnel) -> bool:
         """Whether a Quick Mode of ours runs for the tunnel."""
-        for sa in self._peer.phase1.sas:
+        for sa in self.phase1.sas:
             for each in sa.quick_modes.values():
                 if not each.over and each.tunnel == tunnel.name and each.run.role is Role.INITIATOR:
                     return True
@@ -184,15 +186,15 @@ class Phase2s:
         stage = negotiation.run.stage
         if took.row.number == 2:
             assert isinstance(stage, Agreed)
-            pair = self._install(now, sa, negotiation, stage)
+            pair = self.pairs.install(now, sa, negotiation, stage)
             negotiation.speak(now)
-            self._settle(now, sa, negotiation, pair)
+            self.pairs.settle(now, sa, negotiation, pair)
         else:
             assert isinstance(stage, Confirmed)
             tunnel = self.tunnels[stage.agreed.tunnel.full_name]
             made = [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]
             if made:
-                self._settle(now, sa, negotiation, made[0])
+                self.pairs.settle(now, sa, negotiation, made[0])
             else:
                 # deleted while its Quick Mode ran
                 self.end(now, sa, negotiation, cause=Cause.PEER_DELETED)
@@ -234,7 +236,7 @@ class Phase2s:
         self._peer.authentic(now, sa, arrival)
         stage = run.stage
         assert isinstance(stage, Asked)
-        self._install(now, sa, negotiation, stage.agreed)
+        self.pairs.install(now, sa, negotiation, stage.agreed)
         negotiation.speak(now)
 
     def _abort(self, now: float, sa: IsakmpSa, negotiation: Negotiation, abort: Abort) -> None:
@@ -253,7 +255,7 @@ class Phase2s:
         """A Quick Mode is over without an SA."""
         self.lost(now, negotiation, cause, abort, detail)
         self._context.timers.set(Timer.FORGET, negotiation.key, now + self._context.policy.answers_kept)
-        if sa in self._peer.phase1.sas:
+        if sa in self.phase1.sas:
             self.resume(now, sa)
 
     def lost(
@@ -267,8 +269,8 @@ class Phase2s:
         for pair in [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]:
             if negotiation.run.role is Role.RESPONDER and cause in _OURS:
                 # the peer may have sent its last message and hold the pair for good
-                self._tell_deleted(pair)
-            self._remove(tunnel, pair)
+                self.pairs.tell_deleted(pair)
+            self.pairs.remove(tunnel, pair)
         self._context.spis.pop(_our_spi(negotiation.run), None)
         if negotiation.run.role is Role.RESPONDER or cause in (Cause.OPERATOR, Cause.SHUTDOWN):
             return
@@ -282,204 +284,25 @@ class Phase2s:
         tunnel.offer = 0
         self.failed(now, tunnel, verdict.cause, verdict.sentence)
 
-    # -- pairs -------------------------------------------------------------------------------------------------------
-
-    def _install(self, now: float, sa: IsakmpSa, negotiation: Negotiation, agreed: Agreed) -> Pair:
-        """The inbound half goes in before our message leaves, so that the peer's first packet finds it."""
-        context, tunnel = self._context, self.tunnels[agreed.tunnel.full_name]
-        role = negotiation.run.role
-        life = limits(
-            tunnel.spec, agreed.life.seconds, agreed.life.octets, role, context.policy,
-            context.entropy.fraction("rekey"),
+    def busy(self, tunnel: Tunnel) -> bool:
+        """Whether a Quick Mode of either end runs for the tunnel."""
+        return any(
+            not each.over and each.tunnel == tunnel.name for sa in self.phase1.sas for each in sa.quick_modes.values()
         )
-        encapsulated = sa.nat.found
-        local = Spot(sa.local.host, context.nat_port if encapsulated else 0)
-        remote = sa.remote if encapsulated else Spot(sa.remote.host, 0)
-
-        def half(direction: Direction) -> HalfSa:
-            inward = direction is Direction.IN
-            return HalfSa(
-                direction,
-                int.from_bytes(agreed.ground.spi if inward else agreed.spi_out),
-                tunnel.spec, agreed.suite, agreed.keys_in if inward else agreed.keys_out, local, remote, encapsulated,
-                life.soft_bytes, life.hard_bytes,
-            )
-
-        tunnel.generation += 1
-        pair = Pair(
-            half(Direction.IN), half(Direction.OUT), role, negotiation.run.ident, negotiation.run.begun, now,
-            now + life.rekeys_in,
-            now + life.lifetime, life.lifetime, tunnel.generation, negotiation.why,
-        )
-        tunnel.pairs.append(pair)
-        context.emit(Install(pair.inbound))
-        return pair
-
-    def _settle(self, now: float, sa: IsakmpSa, negotiation: Negotiation, pair: Pair) -> None:
-        """All three messages have passed: the pair is real."""
-        context, run = self._context, negotiation.run
-        tunnel = self.tunnels[pair.inbound.tunnel.full_name]
-        older = [each for each in tunnel.pairs if each is not pair and not each.superseded and each.sending]
-        pair.settled_at = now
-        negotiation.finish(now, f"{pair.inbound.suite}, SPI in {pair.name} out {pair.outbound.spi:08x}")
-        context.timers.set(Timer.FORGET, negotiation.key, now + context.policy.answers_kept)
-        context.timers.set(Timer.REKEY, self._key(pair.name), pair.rekeys_at)
-        context.timers.set(Timer.EXPIRE, self._key(pair.name), pair.expires_at)
-        half = pair.inbound
-        context.emit(
-            SaInstalled(
-                tunnel.name, pair.name, f"{pair.outbound.spi:08x}", run.ident, str(run.role), str(half.suite),
-                tunnel.spec.mode, str(half.local), str(half.remote), half.encapsulated, str(tunnel.spec.local),
-                str(tunnel.spec.remote), pair.lifetime, pair.rekeys_at - now, half.hard_bytes or 0,
-                half.soft_bytes or 0, pair.generation, older[-1].name if older else "",
-            )
-        )
-        if run.role is Role.INITIATOR or not self._negotiating(tunnel):
-            # an attempt that only waits for its turn has been overtaken by the peer's
-            tunnel.pending, tunnel.offer = "", 0
-        tunnel.failures = 0
-        context.timers.clear(Timer.RETRY, self._key(tunnel.name))
-        if not older:
-            self._send_on(pair)
-            if len([each for each in tunnel.pairs if each.sending]) == 1:
-                context.emit(TunnelUp(tunnel.name, now - (tunnel.since if tunnel.since else run.begun)))
-        elif run.role is Role.RESPONDER or negotiation.why == PEER_IS_DEAD:
-            # the second: what answered is a peer that has none of the older ones any more
-            self._switch(now, tunnel, pair)
-        else:
-            # the peer may not have installed its side yet: it does when our last message arrives
-            context.timers.set(Timer.SWITCH, self._key(pair.name), now + context.policy.switch_after)
-        tunnel.since = 0.0
-        if sa in self._peer.phase1.sas:
-            self.resume(now, sa)
-
-    def _send_on(self, pair: Pair) -> None:
-        if not pair.sending:
-            pair.sending = True
-            self._context.emit(Install(pair.outbound))
-
-    def _switch(self, now: float, tunnel: Tunnel, pair: Pair) -> None:
-        """Our traffic moves to the pair; older ones are let go."""
-        timers = self._context.timers
-        older = [each for each in tunnel.pairs if each is not pair and each.settled_at]
-        for old in older:
-            if not old.sending and not old.crossed(pair):
-                # its own switch would come after that of a newer pair; what is installed last carries the traffic
-                timers.clear(Timer.SWITCH, self._key(old.name))
-                self._send_on(old)
-        timers.clear(Timer.SWITCH, self._key(pair.name))
-        self._send_on(pair)
-        for old in older:
-            if old.sending and timers.get(Timer.DROP_OLD, self._key(old.name)) is None:
-                self._let_go(now, old, pair)
-
-    def _let_go(self, now: float, old: Pair, new: Pair) -> None:
-        """``old`` takes packets a while longer, then goes; the initiator of ``new`` is the one to delete it first.
-
-        If the two have crossed, each end may hold the other's for the newer: both stay until the next rekey, for were
-        each end to delete what is old to it, nothing would be left."""
-        context, policy = self._context, self._context.policy
-        was_superseded, old.superseded = old.superseded, True
-        context.timers.clear(Timer.REKEY, self._key(old.name))
-        if old.crossed(new):
-            overlap = old.expires_at - now
-        else:
-            overlap = policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_patience
-            context.timers.set(Timer.DROP_OLD, self._key(old.name), now + overlap)
-        if was_superseded:
-            return
-        context.emit(
-            SaReplaced(
-                old.inbound.tunnel.full_name, old.name, new.name, new.why.removeprefix("rekey: "),
-                now - new.installed_at, overlap,
-            )
-        )
-
-    def _drop_old(self, now: float, tunnel: Tunnel, old: Pair) -> None:
-        """The time of a replaced pair is over, unless the peer may still need it."""
-        policy, new = self._context.policy, tunnel.current
-        if new is not None and not new.used:
-            late = now - new.installed_at >= policy.old_sa_patience
-            if new.role is Role.RESPONDER or not late:
-                self._context.timers.set(Timer.DROP_OLD, self._key(old.name), now + policy.old_sa_initiator)
-                return
-        self.drop(now, tunnel, old, Cause.REPLACED)
-
-    def _remove(self, tunnel: Tunnel, pair: Pair) -> None:
-        tunnel.pairs.remove(pair)
-        context = self._context
-        context.spis.pop(pair.inbound.spi, None)
-        context.timers.clear_all(self._key(pair.name))
-        context.emit(Remove(pair.inbound.spi, Direction.IN))
-        if pair.sending:
-            context.emit(Remove(pair.outbound.spi, Direction.OUT))
-
-    def drop(
-        self, now: float, tunnel: Tunnel, pair: Pair, cause: Cause, *, tell: bool = True, by: str = "us",
-        detail: str = "",
-    ) -> None:
-        """A pair ends. If it was the tunnel's last, the tunnel is down."""
-        if tell:
-            self._tell_deleted(pair)
-        self._remove(tunnel, pair)
-        self._context.emit(SaDeleted(tunnel.name, pair.name, by, cause))
-        if not pair.sending:
-            return
-        left = [each for each in tunnel.pairs if each.sending]
-        if left:
-            if tunnel.current is None:
-                self._revive(left[-1])
-            return
-        for each in tunnel.pairs:
-            if self._context.timers.get(Timer.SWITCH, self._key(each.name)) is not None:
-                self._switch(now, tunnel, each)
-                return
-        self._context.emit(TunnelDown(tunnel.name, cause, detail or _DOWN_WORDS.get(cause, "")))
-        if cause in (Cause.OPERATOR, Cause.SHUTDOWN):
-            return
-        if cause is Cause.PEER_DELETED and tunnel.spec.start is not Start.BOOT:
-            # somebody took it down over there on purpose
-            tunnel.wanted = False
-        if not tunnel.pending and not any(not each.over for each in self._all_quick_modes(tunnel)):
-            self._retry(now, tunnel)
-
-    def _tell_deleted(self, pair: Pair) -> None:
-        sa = self._peer.phase1.current
-        if sa is not None:
-            sa.tell(self._context, [Delete.of(ProtocolId.ESP, pair.inbound.spi.to_bytes(4))])
-
-    def _revive(self, pair: Pair) -> None:
-        """The pair that took over from it is gone: it carries the tunnel again."""
-        pair.superseded = False
-        timers, key = self._context.timers, self._key(pair.name)
-        timers.clear(Timer.DROP_OLD, key)
-        timers.set(Timer.REKEY, key, pair.rekeys_at)
-
-    def _all_quick_modes(self, tunnel: Tunnel) -> list[Negotiation]:
-        return [
-            each for sa in self._peer.phase1.sas for each in sa.quick_modes.values() if each.tunnel == tunnel.name
-        ]
-
-    def forget(self, now: float, cause: Cause, before: float | None = None) -> None:
-        """The peer has none of these SAs any more: those settled by ``before``, or all."""
-        for tunnel in self.tunnels.values():
-            for pair in list(tunnel.pairs):
-                if before is None or (pair.settled_at and pair.settled_at <= before):
-                    self.drop(now, tunnel, pair, cause, tell=False)
 
     def terminate(self, now: float, tunnel: Tunnel, cause: Cause) -> None:
         """Take a tunnel down and keep it down."""
         tunnel.wanted = tunnel.held = False
         self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
         was_up, was_trying = bool(tunnel.pairs), bool(tunnel.pending)
-        for sa in self._peer.phase1.sas:
+        for sa in self.phase1.sas:
             for each in [each for each in sa.quick_modes.values() if not each.over and each.tunnel == tunnel.name]:
                 self.end(now, sa, each, cause=cause)
         tunnel.pending, tunnel.failures, tunnel.offer = "", 0, 0
         for pair in list(tunnel.pairs):
-            self.drop(now, tunnel, pair, cause)
+            self.pairs.drop(now, tunnel, pair, cause)
         if was_trying and not was_up:
-            self._context.emit(TunnelDown(tunnel.name, cause, _DOWN_WORDS.get(cause, "")))
+            self._context.emit(TunnelDown(tunnel.name, cause, DOWN_WORDS.get(cause, "")))
 
     @property
     def idle(self) -> bool:
@@ -488,52 +311,18 @@ class Phase2s:
 
     # -- what the peer and the data plane say ------------------------------------------------------------------------
 
-    def deleted(self, now: float, spis: tuple[bytes, ...]) -> None:
-        """The peer has dropped SAs, named by its inbound SPIs; some stacks name ours."""
-        for spi in spis:
-            found = self._pair(int.from_bytes(spi), outbound=True) or self._pair(int.from_bytes(spi))
-            if found is not None:
-                self.drop(now, *found, Cause.PEER_DELETED, tell=False, by="peer")
-
-    def _pair(self, spi: int, *, outbound: bool = False) -> tuple[Tunnel, Pair] | None:
-        for tunnel in self.tunnels.values():
-            for pair in tunnel.pairs:
-                if (pair.outbound.spi if outbound else pair.inbound.spi) == spi:
-                    return tunnel, pair
-        return None
-
     def rekey(self, now: float, tunnel: Tunnel, why: str) -> None:
         """Make a successor for the tunnel's SA."""
         if tunnel.current is not None:
             self.attempt(now, tunnel, f"rekey: {why}")
 
-    def bytes_soft(self, now: float, spi: int, direction: Direction) -> None:
-        """A byte limit comes near."""
-        found = self._pair(spi, outbound=direction is Direction.OUT)
-        if found is not None and found[1] is found[0].current:
-            self.rekey(now, found[0], "bytes")
-
-    def bytes_hard(self, now: float, spi: int, direction: Direction) -> None:
-        """A byte limit is reached."""
-        found = self._pair(spi, outbound=direction is Direction.OUT)
-        if found is not None:
-            self.drop(now, *found, Cause.LIFETIME)
-
     def plane_failed(self, now: float, tunnel: Tunnel, text: str) -> None:
         """The data plane does not carry the tunnel: the peer is told, and the next attempt comes later."""
-        for sa in self._peer.phase1.sas:
+        for sa in self.phase1.sas:
             for each in [each for each in sa.quick_modes.values() if not each.over and each.tunnel == tunnel.name]:
                 self.end(now, sa, each, cause=Cause.DATAPLANE, detail=text)
         for pair in list(tunnel.pairs):
-            self.drop(now, tunnel, pair, Cause.DATAPLANE, detail=text)
-
-    def first_use(self, now: float, spi: int) -> None:
-        """The peer sends on a new pair: it has installed it, so we can send there too."""
-        found = self._pair(spi)
-        if found is not None:
-            found[1].used = True
-        if found is not None and self._context.timers.get(Timer.SWITCH, self._key(found[1].name)) is not None:
-            self._switch(now, *found)
+            self.pairs.drop(now, tunnel, pair, Cause.DATAPLANE, detail=text)
 
     def refused(self, now: float, sa: IsakmpSa, notify: Notify, label: str) -> str:
         """An authenticated error notify under the SA: it ends the Quick Mode it names, or the oldest of ours. Gives
@@ -553,7 +342,7 @@ class Phase2s:
         if tunnel is not None:
             self.attempt(now, tunnel, "initiate" if tunnel.current is None else "rekey: time")
             return True
-        for sa in self._peer.phase1.sas:
+        for sa in self.phase1.sas:
             for message_id, quick in sa.quick_modes.items():
                 if quick.run.ident == subject:
                     if timer is Timer.FORGET:
@@ -561,26 +350,7 @@ class Phase2s:
                     elif timer is not Timer.RESEND or not quick.resend(now):
                         self.end(now, sa, quick)
                     return True
-        return self._fire_pair(now, timer, subject)
-
-    def _fire_pair(self, now: float, timer: Timer, subject: str) -> bool:
-        for tunnel in self.tunnels.values():
-            for pair in tunnel.pairs:
-                if pair.name != subject:
-                    continue
-                match timer:
-                    case Timer.REKEY:
-                        self.rekey(now, tunnel, "time")
-                    case Timer.SWITCH:
-                        self._switch(now, tunnel, pair)
-                    case Timer.DROP_OLD:
-                        self._drop_old(now, tunnel, pair)
-                    case Timer.EXPIRE:
-                        self.drop(now, tunnel, pair, Cause.LIFETIME)
-                    case _:
-                        return False
-                return True
-        return False
+        return self.pairs.fire(now, timer, subject)
 
 
 _NO_ENCAPSULATION = (
@@ -589,16 +359,6 @@ _NO_ENCAPSULATION = (
 
 _OURS = (Cause.NO_ANSWER, Cause.OPERATOR, Cause.SHUTDOWN, Cause.DATAPLANE)
 """Causes that the peer does not know of unless it is told."""
-
-_DOWN_WORDS = {
-    Cause.OPERATOR: "taken down by the operator",
-    Cause.PEER_DELETED: "the peer deleted the SA",
-    Cause.PEER_RESTARTED: "the peer started anew",
-    Cause.PEER_SILENT: "the peer does not answer any more",
-    Cause.LIFETIME: "the lifetime ended before a new SA was made",
-    Cause.SHUTDOWN: "the engine was stopped",
-}
-
 
 def _asked_tunnel(stage: object) -> str:
     return stage.agreed.tunnel.full_name if isinstance(stage, Asked) else ""
