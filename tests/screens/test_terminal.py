@@ -50,7 +50,7 @@ class Screen:
 def screen(*words: str, **environment: str) -> Iterator[Screen]:
     pid, fd = pty.fork()
     if pid == 0:
-        os.chdir(Path(__file__).parents[3])
+        os.chdir(Path(__file__).parents[2])
         values = {**os.environ, "TERM": "xterm-256color", **environment}
         os.execve(sys.executable, [sys.executable, "-m", "tests.support.screen_child", *words], values)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
