@@ -127,3 +127,8 @@ def demo_flows() -> tuple[Flow, ...]:
         Flow("10.1.0.10", "10.2.0.10", 56, 0.2),
         Flow("10.1.1.10", "10.2.1.10", 1000, 0.05),
     )
+
+
+def quick_flow() -> Flow:
+    """The quiet flow at a pace for somebody who waits for its end."""
+    return Flow("10.1.0.10", "10.2.0.10", 56, 0.02)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ikeview.core import facts as f
 from ikeview.core.orders import RekeyPhase2, Terminate
 from ikeview.demo.gateways import Gateways
-from ikeview.demo.hosts import Hosts, demo_flows
+from ikeview.demo.hosts import Hosts, quick_flow
 from ikeview.engine.bus import Subscription
 from ikeview.engine.client import LocalClient
 from ikeview.model import State, apply
@@ -47,7 +47,7 @@ class _Follower:
 def once() -> int:
     """Bring a tunnel up, pass traffic, rekey, take it down. Returns the exit status. Raises ``EngineRefused``."""
     gateways = Gateways()
-    hosts = Hosts(gateways.inside_here, gateways.inside_there, demo_flows()[:1])
+    hosts = Hosts(gateways.inside_here, gateways.inside_there, (quick_flow(),))
     gateways.start()
     try:
         return _run(gateways, hosts)
