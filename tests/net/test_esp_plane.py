@@ -1,0 +1,407 @@
+"""EspPlane over real TUN devices: two network namespaces, joined by a veth pair, fixed keys."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.requirements import need
+
+pytestmark = pytest.mark.net
+
+PATIENCE = 30.0
+ROOT = Path(__file__).parents[2]
+
+# One end, run by `ip netns exec`: obeys a line at a time on standard input and answers each with one.
+END = """
+import asyncio, json, socket, sys
+from dataclasses import replace
+from ipaddress import ip_address
+from ikeview.core.outputs import Direction, Spot
+from ikeview.core.specs import WhenDown
+from ikeview.dataplane.esp.plane import EspPlane
+from ikeview.dataplane.esp.tun import TunDevice
+from ikeview.core.inputs import Acquire, Counters
+from tests.support.halves import half, tunnel
+
+async def main():
+    here, there, *rest = sys.argv[1:]
+    suite, own = rest[0], rest[1:]
+    family = socket.AF_INET6 if ":" in here else socket.AF_INET
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    udp.setblocking(False)
+    udp.bind((here, 4500))
+    events, counted = [], asyncio.Event()
+    def report(event):
+        events.append(event)
+        if isinstance(event, Counters):
+            counted.set()
+    plane = EspPlane(TunDevice())
+    await plane.start(report, [udp], lambda *ike: None)
+    tunnels = [tunnel(f"t{n}", *pair.split("=")) for n, pair in enumerate(own)]
+    spots = {"local": Spot(ip_address(here), 4500), "remote": Spot(ip_address(there), 4500)}
+    lower = int(here < there)
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    print("ready", flush=True)
+    while order := (await lines.readline()).decode().strip():
+        for n, spec in enumerate(tunnels):
+            if order == "protect":
+                plane.protect(spec)
+            elif order == "unprotect":
+                plane.unprotect(spec)
+            elif order == "clear":
+                tunnels[n] = replace(spec, when_down=WhenDown.CLEAR)
+            elif order == "install":
+                plane.install(half(Direction.IN, 0x1000 + 2 * n + lower, spec, suite, 7 * n + lower, **spots))
+                plane.install(half(Direction.OUT, 0x1001 + 2 * n - lower, spec, suite, 7 * n + 1 - lower, **spots))
+            elif order == "remove":
+                plane.remove(0x1001 + 2 * n - lower, Direction.OUT)
+                plane.remove(0x1000 + 2 * n + lower, Direction.IN)
+        counted.clear()
+        plane.sample()
+        await counted.wait()
+        samples = next(event for event in reversed(events) if isinstance(event, Counters)).samples
+        print(json.dumps({
+            "in": sum(s.bytes_in for s in samples), "out": sum(s.bytes_out for s in samples), "drops": plane.drops,
+            "acquired": sorted({e.tunnel for e in events if isinstance(e, Acquire)}),
+        }), flush=True)
+    await plane.stop()
+    udp.close()
+    print("stopped", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout
+
+
+class Box:
+    """A network namespace, and an end of ESP in it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.process: subprocess.Popen[str] | None = None
+
+    def run(self, *command: str) -> str:
+        return run("ip", "netns", "exec", self.name, *command)
+
+    def spawn(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["ip", "netns", "exec", self.name, *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+
+    def start(self, here: str, there: str, suite: str, *tunnels: str) -> None:
+        self.process = self.spawn(sys.executable, "-c", END, here, there, suite, *tunnels)
+        assert self._line() == "ready"
+
+    def order(self, text: str) -> dict:
+        import json
+
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+        return json.loads(self._line())
+
+    def stop(self) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self._line() == "stopped"
+        assert self.process.wait(PATIENCE) == 0
+        self._forget()
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(PATIENCE)
+            self._forget()
+
+    def _forget(self) -> None:
+        assert self.process is not None
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self.process = None
+
+    def _line(self) -> str:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def state(self) -> dict[str, str]:
+        """Everything that the plane may have changed."""
+        return {
+            what: self.run("ip", *what.split())
+            for what in (
+                "-br link", "-br addr", "-4 rule", "-6 rule", "-4 route show table all", "-6 route show table all",
+            )
+        }
+
+
+@pytest.fixture
+def boxes() -> Iterator[tuple[Box, Box]]:
+    """Two namespaces with outer addresses 10.99.0.1/.2 and fd99::1/::2 and inner ones 10.1.0.1, fd01::1 and 10.2.0.1,
+    fd02::1."""
+    need(os.geteuid() == 0, "network namespaces need root")
+    need(Path("/dev/net/tun").exists(), "/dev/net/tun does not exist")
+    for program in ("ip", "ping"):
+        need(shutil.which(program) is not None, f"the program {program} is not installed")
+    left, right = (Box(f"ikv-esp-{os.getpid()}-{side}") for side in ("l", "r"))
+    try:
+        for box in (left, right):
+            run("ip", "netns", "add", box.name)
+            box.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")
+        ends = [("netns", box.name) for box in (left, right)]
+        run("ip", "link", "add", "eth0", *ends[0], "type", "veth", "peer", "name", "eth0", *ends[1])
+        for box, number in ((left, 1), (right, 2)):
+            box.run("ip", "link", "set", "lo", "up")
+            box.run("ip", "addr", "add", f"10.99.0.{number}/24", "dev", "eth0")
+            box.run("ip", "addr", "add", f"fd99::{number}/64", "dev", "eth0", "nodad")
+            box.run("ip", "link", "set", "eth0", "up")
+            box.run("ip", "link", "add", "inner", "type", "veth", "peer", "name", "host")
+            box.run("ip", "link", "set", "host", "up")
+            box.run("ip", "addr", "add", f"10.{number}.0.1/24", "dev", "inner")
+            box.run("ip", "addr", "add", f"fd0{number}::1/64", "dev", "inner", "nodad")
+            box.run("ip", "link", "set", "inner", "up")
+        for box in (left, right):
+            _settle(box)
+        yield left, right
+    finally:
+        for box in (left, right):
+            box.kill()
+            subprocess.run(["ip", "netns", "del", box.name], capture_output=True)
+
+
+def _settle(box: Box) -> None:
+    """Wait until the kernel has brought the links up, which it does in the background."""
+    deadline = time.monotonic() + PATIENCE
+    while box.run("ip", "-br", "link", "show", "type", "veth").count(" UP ") < 3:
+        assert time.monotonic() < deadline, "the links do not come up"
+
+
+def pings(box: Box, target: str, *options: str, count: int = 3) -> bool:
+    done = subprocess.run(
+        ["ip", "netns", "exec", box.name, "ping", "-n", "-i", "0.05", "-W", "1", "-c", str(count), *options, target],
+        capture_output=True, text=True, timeout=PATIENCE,
+    )
+    return f" {count} received" in done.stdout
+
+
+def start_both(left: Box, right: Box, suite: str, *tunnels: str) -> None:
+    left.start("10.99.0.1", "10.99.0.2", suite, *tunnels)
+    right.start("10.99.0.2", "10.99.0.1", suite, *("=".join(reversed(pair.split("="))) for pair in tunnels))
+    for order in ("protect", "install"):
+        left.order(order)
+        right.order(order)
+
+
+RECEIVE = """
+import hashlib, socket, sys
+with socket.create_server((sys.argv[1], 5001)) as server:
+    print("listening", flush=True)
+    taken, _ = server.accept()
+    digest, size = hashlib.sha256(), 0
+    while data := taken.recv(65536):
+        digest.update(data)
+        size += len(data)
+    print(size, digest.hexdigest(), flush=True)
+"""
+
+TRANSMIT = """
+import hashlib, random, socket, sys
+data = random.Random(1).randbytes(10_000_000)
+with socket.create_connection((sys.argv[1], 5001), 20) as out:
+    out.sendall(data)
+print(len(data), hashlib.sha256(data).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("suite", ["aes256gcm16", "aes128-sha256", "3des-sha1"])
+def test_ping_tcp_and_nothing_left_behind(boxes: tuple[Box, Box], suite: str) -> None:
+    left, right = boxes
+    before = left.state(), right.state()
+    start_both(left, right, suite, "10.1.0.0/24=10.2.0.0/24", "fd01::/64=fd02::/64")
+    assert pings(left, "10.2.0.1"), "without a source address, which the route has to choose"
+    assert pings(right, "10.1.0.1", "-I", "10.2.0.1")
+    assert pings(left, "10.2.0.1", "-s", "1362", "-M", "do"), "the largest packet of the device"
+    assert pings(left, "fd02::1")
+    receiver = right.spawn(sys.executable, "-c", RECEIVE, "10.2.0.1")
+    with receiver:
+        assert receiver.stdout is not None
+        assert receiver.stdout.readline().strip() == "listening"
+        sent = left.run(sys.executable, "-c", TRANSMIT, "10.2.0.1").split()
+        got = receiver.stdout.readline().split()
+    assert got == sent
+    assert got[0] == "10000000"
+    counts = left.order("count")
+    assert counts["out"] > 10_000_000
+    assert right.order("count")["in"] > 10_000_000
+    left.stop()
+    right.stop()
+    assert (left.state(), right.state()) == before
+
+
+def test_a_tunnel_that_is_down_holds_its_traffic(boxes: tuple[Box, Box]) -> None:
+    """The other end is reachable in clear too, so that a leak would show as an answer."""
+    left, right = boxes
+    left.run("ip", "route", "add", "10.2.0.0/24", "via", "10.99.0.2")
+    right.run("ip", "route", "add", "10.1.0.0/24", "via", "10.99.0.1")
+    assert pings(left, "10.2.0.1")
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=10.2.0.0/24")
+    left.order("protect")
+    assert not pings(left, "10.2.0.1", "-I", "10.1.0.1", count=1)
+    assert left.order("count")["acquired"] == ["peer/t0"]
+    left.kill()
+    assert not pings(left, "10.2.0.1", "-I", "10.1.0.1", count=1), "not even after kill -9"
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=10.2.0.0/24")
+    left.order("protect")
+    left.order("unprotect")
+    assert pings(left, "10.2.0.1", "-I", "10.1.0.1")
+    left.stop()
+
+
+def test_a_clear_tunnel_lets_traffic_pass_while_it_is_down(boxes: tuple[Box, Box]) -> None:
+    left, right = boxes
+    left.run("ip", "route", "add", "10.2.0.0/24", "via", "10.99.0.2", "src", "10.1.0.1")
+    right.run("ip", "route", "add", "10.1.0.0/24", "via", "10.99.0.1")
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=10.2.0.0/24")
+    for order in ("clear", "protect"):
+        left.order(order)
+    assert pings(left, "10.2.0.1")
+    left.order("install")
+    assert not pings(left, "10.2.0.1", count=1), "the other end has no SA"
+    left.order("remove")
+    assert pings(left, "10.2.0.1")
+    left.stop()
+
+
+def test_leftovers_of_a_killed_run_are_removed(boxes: tuple[Box, Box]) -> None:
+    left, _ = boxes
+    before = left.state()
+    tunnels = ("10.1.0.0/24=10.2.0.0/24", "10.1.0.0/24 6=0.0.0.0/0 6 443", "fd01::/64=::/0", "fd01::/64=fd02::/64")
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", *tunnels)
+    left.order("protect")
+    left.kill()
+    assert left.state() != before
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", *tunnels)
+    left.order("protect")
+    left.stop()
+    assert left.state() == before
+
+
+def test_everything_into_the_tunnel_but_not_its_own_packets(boxes: tuple[Box, Box]) -> None:
+    """Remote 0.0.0.0/0: outer packets do not loop, and the box's networks, the protected one too, stay reachable."""
+    left, right = boxes
+    before = left.state()
+    right.run("ip", "addr", "add", "203.0.113.1/32", "dev", "inner")
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=0.0.0.0/0")
+    right.start("10.99.0.2", "10.99.0.1", "aes256gcm16", "0.0.0.0/0=10.1.0.0/24")
+    for order in ("protect", "install"):
+        left.order(order)
+        right.order(order)
+    assert pings(left, "203.0.113.1")
+    carried = left.order("count")["out"]
+    assert carried == 3 * 84
+    assert pings(left, "10.99.0.2"), "a network of the box, from its outer address"
+    assert pings(left, "10.1.0.1")
+    route = left.run("ip", "route", "get", "10.1.0.77", "from", "10.1.0.1")
+    assert "dev inner" in route, "the protected network itself"
+    assert left.order("count")["out"] == carried
+    left.stop()
+    right.stop()
+    assert left.state() == before
+
+
+def test_only_the_selected_port_goes_into_the_tunnel(boxes: tuple[Box, Box]) -> None:
+    left, _ = boxes
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24 6=10.2.0.0/24 6 22")
+    left.order("protect")
+    question = ("ip", "route", "get", "10.2.0.1", "from", "10.1.0.1", "ipproto", "tcp", "dport")
+    assert "dev ikeview0" in left.run(*question, "22")
+    left.run("ip", "route", "add", "10.2.0.0/24", "via", "10.99.0.2")
+    assert "dev eth0" in left.run(*question, "23")
+    left.stop()
+
+
+def test_a_taken_name_is_refused(boxes: tuple[Box, Box]) -> None:
+    left, _ = boxes
+    left.run("ip", "tuntap", "add", "dev", "ikeview0", "mode", "tun")
+    script = (
+        "import asyncio\n"
+        "from ikeview.dataplane.esp.plane import EspPlane\n"
+        "from ikeview.dataplane.esp.tun import TunDevice\n"
+        "from ikeview.dataplane.plane import PlaneRefused\n"
+        "try:\n    asyncio.run(EspPlane(TunDevice()).start(print, [], print))\n"
+        "except PlaneRefused as refused:\n    print(refused)\n"
+    )
+    process = left.spawn(sys.executable, "-c", script)
+    assert "ikeview0 exists already" in process.communicate(timeout=PATIENCE)[0]
+
+
+def test_the_child_ends_with_its_parent(boxes: tuple[Box, Box]) -> None:
+    left, _ = boxes
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=10.2.0.0/24")
+    assert left.process is not None
+    # `ip netns exec` becomes its command, so this is the engine's process
+    (child,) = map(int, Path(f"/proc/{left.process.pid}/task/{left.process.pid}/children").read_text().split())
+    watch = os.pidfd_open(child)
+    try:
+        left.kill()
+        asyncio.run(_ended(watch))
+    finally:
+        os.close(watch)
+    assert "ikeview0" not in left.run("ip", "-br", "link")
+
+
+async def _ended(watch: int) -> None:
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(watch, ended.set)
+    await asyncio.wait_for(ended.wait(), PATIENCE)
+    asyncio.get_running_loop().remove_reader(watch)
+
+
+def test_without_the_right_to_make_a_device(boxes: tuple[Box, Box]) -> None:
+    left, _ = boxes
+    script = (
+        "import os\n"
+        "from ikeview.dataplane.esp.tun import TunDevice\n"
+        "from ikeview.dataplane.plane import PlaneRefused\n"
+        "os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n"
+        "try:\n    TunDevice().open()\n"
+        "except PlaneRefused as refused:\n    print(refused)\n"
+    )
+    process = left.spawn(sys.executable, "-c", script)
+    assert "needs root or the capability CAP_NET_ADMIN" in process.communicate(timeout=PATIENCE)[0]
+
+
+def test_the_mark_keeps_a_socket_out(boxes: tuple[Box, Box]) -> None:
+    """A marked socket bound inside the selectors still sends outside the tunnel."""
+    left, _ = boxes
+    left.run("ip", "route", "add", "10.2.0.0/24", "via", "10.99.0.2")
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=10.2.0.0/24")
+    left.order("protect")
+    question = ("ip", "route", "get", "10.2.0.1", "from", "10.1.0.1")
+    assert "dev ikeview0" in left.run(*question)
+    from ikeview.dataplane.esp.routes import BYPASS_MARK
+
+    assert "dev eth0" in left.run(*question, "mark", str(BYPASS_MARK))
+    left.stop()
+
+
