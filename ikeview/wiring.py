@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _TUN = Path("/dev/net/tun")
 _CAP_NET_ADMIN = 12
+_PRINT_PAUSE = 0.2
 _END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -102,6 +104,8 @@ def run(folder: Path) -> int:
     engine.begin()
     while True:
         woken.wait()
+        # what is printed a moment later is printed without holding up the negotiation that it is about
+        time.sleep(_PRINT_PAUSE)
         woken.clear()
         for stamped in facts.drain():
             with engine.bus.lock:

@@ -7,7 +7,8 @@ from ikeview.core.entropy import Entropy
 from ikeview.core.facts import Fact
 from ikeview.core.outputs import Output
 from ikeview.core.policy import Policy
-from ikeview.core.timers import Timers
+from ikeview.core.timers import Timer, Timers
+from ikeview.crypto.groups import Group, KeyPair
 
 
 @dataclass(slots=True)
@@ -26,11 +27,28 @@ class Context:
     spis: dict[int, Any] = field(default_factory=dict)
     half_open: int = 0
     """Negotiations over all peers in which we are the responder and the peer is not authenticated yet."""
+    spares: dict[Group, KeyPair] = field(default_factory=dict)
+    """Key pairs made while there was nothing else to do, each used once."""
     _exchanges: int = 0
 
     def emit(self, item: Output | Fact) -> None:
         """Say or ask for something."""
         self.out.append(item)
+
+    def key_pair(self, group: Group) -> KeyPair:
+        """A fresh key pair: the one that lies ready, or one made now. The next is made when the messages are out."""
+        spare = self.spares.pop(group, None)
+        self.prepare(group)
+        return spare if spare is not None else self.entropy.key_pair(group)
+
+    def prepare(self, group: Group) -> None:
+        """Have a key pair of the group lie ready from the next tick on."""
+        self.timers.set(Timer.PREPARE, ("", group.name), 0.0)
+
+    def make_spare(self, group: Group) -> None:
+        """The tick has come."""
+        if group not in self.spares:
+            self.spares[group] = self.entropy.key_pair(group)
 
     def new_exchange(self) -> str:
         """A name for an exchange, unique in this run of the engine."""

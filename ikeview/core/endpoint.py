@@ -44,6 +44,7 @@ from ikeview.core.outputs import Direction, Output, Protect, Send, Spot
 from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, PeerSpec, Settings, Start
 from ikeview.core.timers import Timer
+from ikeview.crypto.groups import GROUPS
 from ikeview.wire.header import HEADER_SIZE, MAX_MESSAGE, NO_COOKIE, Header
 from ikeview.wire.numbers import Flag
 from ikeview.wire.reader import Malformed
@@ -115,6 +116,8 @@ class Endpoint:
                 emit(_tunnel_configured(peer.spec, spec))
                 emit(Protect(spec))
         for peer in self._peers.values():
+            if peer.spec.proposals:
+                self._context.prepare(peer.spec.proposals[0].group)
             peer.start(now)
 
     def take(self, now: float, event: Input) -> None:
@@ -166,6 +169,10 @@ class Endpoint:
         """Fire every timer that has run out."""
         while (due := self._context.timers.pop_due(now)) is not None:
             timer, (peer, subject) = due
+            if timer is Timer.PREPARE:
+                self._context.make_spare(GROUPS[subject])
+                # one at a time: what is more urgent may have come meanwhile
+                return
             self._peers[peer].fire(now, timer, subject)
 
     def drain(self) -> list[Output | Fact]:

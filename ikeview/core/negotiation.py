@@ -86,9 +86,13 @@ class Negotiation:
             )
         )
 
+    def _last_resort(self, now: float) -> None:
+        self._context.timers.set(Timer.GIVE_UP, self.key, now + self._context.policy.answer_life)
+
     def speak(self, now: float) -> Built:
         """Build and send our next message."""
         context = self._context
+        self._last_resort(now)
         built = self.run.build(now)
         self._send(built.datagram)
         context.emit(RowSent(self.run.ident, built.row.number, len(built.datagram), built.payloads, built.notes))
@@ -113,7 +117,7 @@ class Negotiation:
             self.announce()
         self._context.timers.clear(Timer.RESEND, self.key)
         # the true answer has come, whatever somebody said before
-        self._context.timers.clear(Timer.GIVE_UP, self.key)
+        self._last_resort(now)
         self._drops.clear()
         self._failure = replace(self._failure, refusal="", authenticated=False, unreachable="")
         self._context.emit(

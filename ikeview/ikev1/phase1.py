@@ -128,7 +128,7 @@ class Phase1s:
             spec.local_id or Identity.of_address(local.host),
             spec.remote_id or Identity.of_address(remote.host),
             context.entropy.octets("nonce", _NONCE_SIZE),
-            context.entropy.key_pair,
+            context.key_pair,
         )
         nat = NatTraversal(
             role, local, remote,

@@ -160,7 +160,7 @@ class Phase2s:
         context = self._context
         return Ground(
             sa.keys, message_id, context.new_spi(self._peer).to_bytes(4),
-            context.entropy.octets("nonce", _NONCE_SIZE), context.entropy.key_pair,
+            context.entropy.octets("nonce", _NONCE_SIZE), context.key_pair,
             EncapsulationMode.UDP_TUNNEL if sa.nat.found else EncapsulationMode.TUNNEL,
             sa.local.host, sa.remote.host,
         )

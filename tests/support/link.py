@@ -107,6 +107,7 @@ class Link:
         for end in self._ends.values():
             end.endpoint.start(self.now)
             self._drain(end)
+            self._prepare(end)
 
     def _end(self, name: str, address: Address, spec: Settings) -> End:
         entropy = SeededEntropy(f"{self._seed} {name}")
@@ -124,6 +125,7 @@ class Link:
         setattr(self, name, new)
         new.endpoint.start(self.now)
         self._drain(new)
+        self._prepare(new)
         return new
 
     # -- driving -----------------------------------------------------------------------------------------------------
@@ -132,6 +134,12 @@ class Link:
         """One event for an end, now."""
         end.endpoint.take(self.now, event)
         self._drain(end)
+        self._prepare(end)
+
+    def _prepare(self, end: End) -> None:
+        """Key pairs are made ahead as soon as the messages are out, before anything else can happen."""
+        while end.endpoint.deadline() == 0.0:
+            end.endpoint.tick(self.now)
 
     def stop(self, end: End) -> None:
         """The end's engine stops."""
@@ -177,6 +185,7 @@ class Link:
             if not end.dead and deadline is not None and deadline <= self.now:
                 end.endpoint.tick(self.now)
                 self._drain(end)
+                self._prepare(end)
 
     def _drain(self, end: End) -> None:
         while items := end.endpoint.drain():

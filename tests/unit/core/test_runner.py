@@ -182,7 +182,7 @@ def test_the_initiator_rekeys_before_the_responder(chance: float, lifetime: floa
 
 
 def test_policy_adds_up() -> None:
-    assert POLICY.resend_total == 39.5
+    assert POLICY.resend_total == 26.0
     assert POLICY.half_open_life > POLICY.resend_total
     assert POLICY.answers_kept > POLICY.resend_total
     assert POLICY.answered_duplicates >= POLICY.resend_limit

@@ -232,25 +232,6 @@ def test_k02_wrong_sizes(group: Group) -> None:
         assert _refused(group, bad) == {f"KE has {len(bad)} octets, {group.name} wants {size}"}
 
 
-@pytest.mark.parametrize("group", MODP, ids=str)
-def test_k03_values_that_are_no_power_of_the_generator(group: Group) -> None:
-    prime = modp_prime(group.public_size * 8)
-    # -1 is no square modulo these primes (they are 3 modulo 4), so the negative of a power is none
-    power = int.from_bytes(group.key_pair(os.urandom).public)
-    assert _refused(group, (prime - power).to_bytes(group.public_size)) == {
-        f"KE holds a value that is no power of the generator of {group.name}"
-    }
-
-
-def test_k03_squares_by_eulers_criterion() -> None:
-    prime = modp_prime(768)
-    some = random.Random(3)
-    for value in [2, 3, prime - 2, *(some.randrange(2, prime - 1) for _ in range(60))]:
-        assert groups._is_square(value, prime) == (pow(value, prime // 2, prime) == 1)
-    squares = {value * value % 103 for value in range(1, 103)}
-    assert [value for value in range(1, 103) if groups._is_square(value, 103)] == sorted(squares)
-
-
 @pytest.mark.parametrize("group", ECP, ids=str)
 def test_k04_points_off_the_curve(group: Group) -> None:
     half = group.public_size // 2

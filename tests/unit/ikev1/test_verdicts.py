@@ -70,7 +70,7 @@ def test_wrong_secret_where_the_notify_is_lost() -> None:
     failed, _ = fails(only(5, some))
     assert failed.cause is Cause.NO_ANSWER
     assert failed.verdict == (
-        "No answer from 10.99.0.2:500 to message 5, the first encrypted one (12 sends in 40 s): the pre-shared keys "
+        "No answer from 10.99.0.2:500 to message 5, the first encrypted one (12 sends in 26 s): the pre-shared keys "
         "differ, or the peer does not accept our identity 10.99.0.1."
     )
 
@@ -126,7 +126,7 @@ def test_a_silent_peer() -> None:
     failed, _ = fails(some)
     assert failed.cause is Cause.NO_ANSWER
     assert failed.verdict == (
-        "No answer from 10.99.0.2:500 to message 1 of Main Mode (12 sends in 40 s): the host is down, UDP 500 is "
+        "No answer from 10.99.0.2:500 to message 1 of Main Mode (12 sends in 26 s): the host is down, UDP 500 is "
         "blocked on the way, or the peer ignores our address 10.99.0.1."
     )
 
@@ -219,13 +219,13 @@ def test_selectors_differ() -> None:
     assert theirs.hints == ("both ends must name the same two networks, mirrored",)
 
 
-SILENT_3 = "10.99.0.2:500 answered message 1 of Main Mode but not message 3 (12 sends in 40 s)."
+SILENT_3 = "10.99.0.2:500 answered message 1 of Main Mode but not message 3 (12 sends in 26 s)."
 SILENT_5 = (
-    "No answer from 10.99.0.2:500 to message 5, the first encrypted one (12 sends in 40 s): the pre-shared keys "
+    "No answer from 10.99.0.2:500 to message 5, the first encrypted one (12 sends in 26 s): the pre-shared keys "
     "differ, or the peer does not accept our identity 10.99.0.1."
 )
 SILENT_QUICK = (
-    "No answer from 10.99.0.2:500 to message 1 of Quick Mode (12 sends in 40 s), though phase 1 is up."
+    "No answer from 10.99.0.2:500 to message 1 of Quick Mode (12 sends in 26 s), though phase 1 is up."
 )
 
 
@@ -245,7 +245,7 @@ def test_the_responder_tells_too_what_did_not_come() -> None:
     fails(some)
     some.run(10)
     assert some.right.last(ExchangeFailed).verdict == (
-        "10.99.0.1:500 began Main Mode, but after message 4 came nothing usable for 45 s."
+        "10.99.0.1:500 began Main Mode, but after message 4 came nothing usable for 30 s."
     )
 
 
@@ -254,7 +254,7 @@ def test_the_nat_port_is_blocked() -> None:
     some.fate = lambda sent: [] if sent.send.floated else [(0.01, sent.send.data)]
     failed, _ = fails(some)
     assert failed.verdict == (
-        "No answer from 10.99.0.2:4500 to message 5, the first encrypted one (12 sends in 40 s): the pre-shared keys "
+        "No answer from 10.99.0.2:4500 to message 5, the first encrypted one (12 sends in 26 s): the pre-shared keys "
         "differ, the peer does not accept our identity 10.99.0.1, or UDP 4500 is blocked on the way."
     )
     assert failed.hints[-1] == "open UDP 4500 in the firewalls between"
