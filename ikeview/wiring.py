@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ikeview.engine.bus import Subscription
 from ikeview.engine.client import LocalClient
 from ikeview.engine.contract import Endpoint
 from ikeview.engine.engine import Engine, Service
@@ -93,7 +94,6 @@ def _control_folder() -> Path:
 def run(folder: Path) -> int:
     """``ikeview run``: the engine without a screen, until a signal. Prints what matters. Raises ``EngineRefused``,
     ``SettingsError``."""
-    from ikeview.control.telling import told
     from ikeview.settings.load import load
 
     engine = make_engine(load(folder))
@@ -102,24 +102,29 @@ def run(folder: Path) -> int:
     for number in (signal.SIGINT, *_END_SIGNALS):
         signal.signal(number, lambda *_: engine.ask_stop())
     engine.begin()
-    while True:
+    while not facts.gone:
         woken.wait()
         # what is printed a moment later is printed without holding up the negotiation that it is about
         time.sleep(_PRINT_PAUSE)
         woken.clear()
-        for stamped in facts.drain():
-            with engine.bus.lock:
-                words = told(stamped.fact, engine.bus.state)
-            if words.level in ("notice", "alert"):
-                # a log that cannot be written is no reason to end the tunnels
-                with suppress(OSError):
-                    print(f"{words.about}: {words.text}" if words.about else words.text, flush=True)
-        if facts.gone:
-            break
+        _print_news(engine, facts)
+    _print_news(engine, facts)
     engine.stop()
     if engine.problem:
         raise EngineRefused(engine.problem)
     return 0
+
+
+def _print_news(engine: Engine, facts: Subscription) -> None:
+    from ikeview.control.telling import told
+
+    for stamped in facts.drain():
+        with engine.bus.lock:
+            words = told(stamped.fact, engine.bus.state)
+        if words.level in ("notice", "alert"):
+            # a log that cannot be written is no reason to end the tunnels
+            with suppress(OSError):
+                print(f"{words.about}: {words.text}" if words.about else words.text, flush=True)
 
 
 def screen(folder: Path, *, plain: bool) -> int:

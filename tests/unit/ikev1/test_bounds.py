@@ -39,7 +39,7 @@ def test_half_open_negotiations_of_one_peer_are_bounded_and_the_true_one_gets_th
 def test_a_half_open_negotiation_is_forgotten() -> None:
     some = link()
     some.inject(some.right, first_messages(1)[0])
-    some.run(44)
+    some.run(29)
     assert context_of(some.right).half_open == 1
     some.run(2)
     assert context_of(some.right).half_open == 0
