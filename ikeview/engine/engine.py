@@ -5,6 +5,7 @@ out of ``bus``; ``stop`` tells the peers and ends it all.
 """
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -163,6 +164,8 @@ class Engine:
                 self._announce(plane, why, sockets)
                 pump.begin()
                 self._open(pump)
+                # what has been built by now stays: the collector need not look at it again in the middle of an exchange
+                gc.freeze()
                 self._started.set_result(None)
                 await stopping.wait()
                 pump.end()

@@ -130,20 +130,13 @@ class Pump:
 
     def _drain(self) -> None:
         while batch := self._endpoint.drain():
-            facts: list[Fact] = []
+            # messages leave first: the peer waits for them, and what they cause comes by way of the loop, after these
             for each in batch:
-                if isinstance(each, Fact):
-                    facts.append(each)
-                else:
-                    # what the output causes must not come before the facts that led to it
-                    self._publish(facts)
+                if not isinstance(each, Fact):
                     self._guarded(f"carrying out {type(each).__name__}", partial(self._carry_out, each))
-            self._publish(facts)
-
-    def _publish(self, facts: list[Fact]) -> None:
-        if facts:
-            self._bus.publish(*facts)
-            facts.clear()
+            facts = [each for each in batch if isinstance(each, Fact)]
+            if facts:
+                self._bus.publish(*facts)
 
     def _carry_out(self, output: Output) -> None:
         match output:
