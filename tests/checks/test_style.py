@@ -39,7 +39,7 @@ _FORBIDDEN = {
 def test_imports_in_a_fresh_interpreter(module: str) -> None:
     """The contracts are read from the source; this one also sees imports that are made late or through a library."""
     names = _FORBIDDEN[module].split()
-    code = f"import sys, {module}; found = [n for n in {names!r} if n in sys.modules]; sys.exit(' '.join(found))"
+    code = f"import sys, {module}; found = [n for n in {names!r} if n in sys.modules]; sys.exit(' '.join(found) or 0)"
     _run(sys.executable, "-c", code)
 
 
@@ -51,5 +51,5 @@ def test_no_machine_paths() -> None:
             text = (_TOP / name).read_text()
         except (UnicodeDecodeError, FileNotFoundError):
             continue
-        for path in ("/" + "work/", "/" + "root/", "/home" + "/"):
+        for path in (f"{_TOP}/", f"{Path.home()}/"):
             assert path not in text, f"{name} holds {path}"
