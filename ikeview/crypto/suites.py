@@ -3,14 +3,20 @@
 The words are the ones that strongSwan's users know; ``group14`` is taken for ``modp2048``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, TypeVar
 
 from ikeview.crypto.ciphers import CIPHERS, Cipher
 from ikeview.crypto.esp import ESP_CIPHERS, INTEGRITIES, EspCipher, EspKeys, Integrity
 from ikeview.crypto.groups import GROUPS, GROUPS_BY_NUMBER, Group
 from ikeview.crypto.hashes import HASHES, Hash
 from ikeview.crypto.secret import Secret
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
 class BadProposal(ValueError):
@@ -35,6 +41,21 @@ def _words(text: str, known: set[str]) -> list[str]:
     return words
 
 
+def _pick(
+    text: str, first: Mapping[str, A], second: Mapping[str, B], third: Mapping[str, C]
+) -> tuple[A | None, B | None, C | None]:
+    """The algorithm of each kind that the text names, in any order. Raises ``BadProposal``."""
+    kinds = (first, second, third)
+    found: list[Any] = [None, None, None]
+    for word in _words(text, {*first, *second, *third}):
+        # a word may stand for algorithms of several kinds
+        place = next((at for at, kind in enumerate(kinds) if word in kind and found[at] is None), None)
+        if place is None:
+            raise BadProposal(f"{text!r} names two algorithms of one kind: {word!r} is one too many")
+        found[place] = kinds[place][word]
+    return found[0], found[1], found[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Phase1Suite:
     """What phase 1 agrees on: cipher, hash (and PRF) and group."""
@@ -46,16 +67,7 @@ class Phase1Suite:
     @classmethod
     def parse(cls, text: str) -> "Phase1Suite":
         """From its words in any order. Raises ``BadProposal``."""
-        cipher = hash_ = group = None
-        for word in _words(text, {*CIPHERS, *HASHES, *GROUPS}):
-            if word in CIPHERS and cipher is None:
-                cipher = CIPHERS[word]
-            elif word in HASHES and hash_ is None:
-                hash_ = HASHES[word]
-            elif word in GROUPS and group is None:
-                group = GROUPS[word]
-            else:
-                raise BadProposal(f"{text!r} names two algorithms of one kind: {word!r} is one too many")
+        cipher, hash_, group = _pick(text, CIPHERS, HASHES, GROUPS)
         if cipher is None or hash_ is None or group is None:
             missing = [
                 kind
@@ -85,16 +97,7 @@ class EspSuite:
     @classmethod
     def parse(cls, text: str) -> "EspSuite":
         """From its words in any order. Raises ``BadProposal``."""
-        cipher = integrity = group = None
-        for word in _words(text, {*ESP_CIPHERS, *INTEGRITIES, *GROUPS}):
-            if word in ESP_CIPHERS and cipher is None:
-                cipher = ESP_CIPHERS[word]
-            elif word in INTEGRITIES and integrity is None:
-                integrity = INTEGRITIES[word]
-            elif word in GROUPS and group is None:
-                group = GROUPS[word]
-            else:
-                raise BadProposal(f"{text!r} names two algorithms of one kind: {word!r} is one too many")
+        cipher, integrity, group = _pick(text, ESP_CIPHERS, INTEGRITIES, GROUPS)
         if cipher is None:
             raise BadProposal(f"{text!r} lacks a cipher; complete is for example aes256-sha256-modp2048")
         if cipher.aead and integrity is not None:

@@ -27,13 +27,16 @@ def wall_now(state: State, now: float) -> float:
 
 
 def header(
-    state: State, now: float, cells: int, hostname: str, gone: str, read_only: bool, glyphs: Glyphs, place: str = ""
+    state: State, now: float, cells: int, hostname: str, gone: str, read_only: bool, glyphs: Glyphs, place: str = "",
+    engine_is: str = "",
 ) -> Line:
-    """``place`` names the peer or the page that is open."""
+    """``place`` names the peer or the page that is open, ``engine_is`` where the engine runs, if not here."""
     line: list[tuple[str, str]] = [(" ikeview ", "title"), (safe(hostname, 24), "strong")]
     if place:
         line.append((f" > {safe(place, 40)}", "strong"))
     end: list[tuple[str, str]] = []
+    if engine_is and cells >= 72:
+        end.append((f"{safe(engine_is, 24)}  ", "dim"))
     if read_only:
         end.append(("read only  ", "notice"))
     wall = wall_now(state, now)

@@ -75,7 +75,10 @@ class ActionScreen(Screen[None]):
         if not cells or not self.is_mounted:
             return
         app = self.ikeview
-        line = header(app.state, app.now(), cells, app.hostname, app.gone, app.read_only, app.glyphs, self.place())
+        engine_is = app.client.describe if app.attached else ""
+        line = header(
+            app.state, app.now(), cells, app.hostname, app.gone, app.read_only, app.glyphs, self.place(), engine_is
+        )
         self.query_one("#header", Lines).put([line])
         self.query_one("#footer", Lines).put([self._footer(cells)])
 
@@ -128,3 +131,41 @@ class ActionScreen(Screen[None]):
     def do_app_palette(self) -> None:
         """All commands by name."""
         self.ikeview.open_palette(self.where, self.action_act)
+
+
+_FAR = 1_000_000
+"""Lines; nothing shown is longer."""
+
+
+class MovingScreen(ActionScreen):
+    """One in which something moves by lines and pages."""
+
+    def _move(self, lines: int) -> None:
+        raise NotImplementedError
+
+    def _page(self) -> int:
+        raise NotImplementedError
+
+    def do_nav_down(self) -> None:
+        """One line down."""
+        self._move(1)
+
+    def do_nav_up(self) -> None:
+        """One line up."""
+        self._move(-1)
+
+    def do_nav_first(self) -> None:
+        """To the start."""
+        self._move(-_FAR)
+
+    def do_nav_last(self) -> None:
+        """To the end."""
+        self._move(_FAR)
+
+    def do_nav_page_down(self) -> None:
+        """A page down."""
+        self._move(self._page())
+
+    def do_nav_page_up(self) -> None:
+        """A page up."""
+        self._move(-self._page())

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from ikeview.model.state import Tunnel
 from ikeview.ui.present import search
-from ikeview.ui.screens.base import ActionScreen
+from ikeview.ui.screens.base import MovingScreen
 from ikeview.ui.screens.peer import PeerScreen
 from ikeview.ui.widgets.events_pane import EventsPane
 from ikeview.ui.widgets.ladder_pane import LadderPane
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from ikeview.ui.app import IkeviewApp
     from ikeview.ui.widgets.filter_input import FilterInput
 
-FAR = 1_000_000
 
 
-class TunnelsScreen(ActionScreen):
+class TunnelsScreen(MovingScreen):
     """``tab`` goes round the panes; where the terminal is small, the one with the keys gets the room."""
 
     where = "list"
@@ -87,30 +86,6 @@ class TunnelsScreen(ActionScreen):
     def _page(self) -> int:
         pane = self.focused
         return max(1, (pane.height if isinstance(pane, Pane) else self.table.height) - 1)
-
-    def do_nav_down(self) -> None:
-        """One line down."""
-        self._move(1)
-
-    def do_nav_up(self) -> None:
-        """One line up."""
-        self._move(-1)
-
-    def do_nav_first(self) -> None:
-        """To the start."""
-        self._move(-FAR)
-
-    def do_nav_last(self) -> None:
-        """To the end."""
-        self._move(FAR)
-
-    def do_nav_page_down(self) -> None:
-        """A page down."""
-        self._move(self._page())
-
-    def do_nav_page_up(self) -> None:
-        """A page up."""
-        self._move(-self._page())
 
     def do_nav_open(self) -> None:
         """The peer of the selected tunnel."""
