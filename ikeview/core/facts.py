@@ -28,6 +28,7 @@ class DropReason(StrEnum):
     WRONG_ADDRESS = "sent from another address"
     UNKNOWN_PEER = "no peer is configured for this address"
     HALF_OPEN_LIMIT = "too many half-open negotiations"
+    REFUSED_BEFORE = "refused, as were others just before"
     NOT_ENCRYPTED = "not encrypted, though keys exist"
     NOT_EXPECTED = "not expected now"
     UNDECRYPTABLE = "does not decrypt to payloads"

@@ -104,14 +104,10 @@ class Negotiation:
         """Take the peer's next message. Raises ``Discard``, ``Abort`` or ``Malformed``.
 
         A negotiation that the peer begins is told of only now that its first message has been looked at: then it is
-        known which tunnel it is for (``tunnel_of`` the stage), and one that was discarded never was."""
+        known which tunnel it is for (``tunnel_of`` the stage), and one that was discarded never was. If that message is
+        refused, the caller announces it."""
         first = self.run.position == 0
-        try:
-            took = self.run.take(now, header, datagram)
-        except Abort:
-            if first:
-                self.announce()
-            raise
+        took = self.run.take(now, header, datagram)
         if first:
             self.tunnel = self._tunnel_of(self.run.stage) if self._tunnel_of else self.tunnel
             self.announce()

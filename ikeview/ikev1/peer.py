@@ -225,14 +225,15 @@ class Peer:
                 negotiation.refused(now, label, authenticated=False)
             self._context.emit(NotifyTaken(self.spec.name, negotiation.run.ident, label, False))
 
-    def refuse(self, now: float, arrival: Arrival, cookies: Cookies, notify: NotifyType) -> None:
-        """Tell an unauthenticated peer, within the limits for strangers and never more than it sent."""
-        payload = Notify.of(ProtocolId.ISAKMP, notify)
-        data = informational.clear(cookies, 0, payload)
+    def refuse(self, now: float, arrival: Arrival, cookies: Cookies, notify: NotifyType) -> bytes:
+        """Tell an unauthenticated peer, within the limits for strangers and never more than it sent; gives what was
+        sent, or nothing."""
+        data = informational.clear(cookies, 0, Notify.of(ProtocolId.ISAKMP, notify))
         if len(data) > max(len(arrival.data), HEADER_SIZE) or not self._limiter.allows(now, arrival.remote.host):
-            return
+            return b""
         self._context.emit(Send(arrival.local, arrival.remote, data, arrival.floated))
         self._context.emit(NotifySent(self.spec.name, str(arrival.remote), notify.label))
+        return data
 
     def authentic(self, now: float, sa: IsakmpSa, arrival: Arrival) -> None:
         """A message that proved its origin and is no replay: a sign of life, and the place to answer to."""

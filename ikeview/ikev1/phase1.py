@@ -1,5 +1,6 @@
 """One peer's phase 1: Main Modes under way, the ISAKMP SAs that came of them, their renewal and their end."""
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ikeview.core.context import Context
@@ -32,6 +33,7 @@ from ikeview.wire.payloads import Delete, Notify, Payload
 if TYPE_CHECKING:
     from ikeview.ikev1.peer import Peer
 
+_REFUSED_KEPT = 4
 _NONCE_SIZE = 32
 """Octets; RFC 2409 section 5 allows 8 to 256."""
 
@@ -44,6 +46,8 @@ class Phase1s:
         self._context = context
         self.sas: list[IsakmpSa] = []
         self.negotiations: dict[bytes, Negotiation] = {}
+        self._refused: deque[Negotiation] = deque(maxlen=_REFUSED_KEPT)
+        """Main Modes of the peer's that ended with their first message, which may come again."""
         self._locating = ""
         """Why the peer is being looked for; empty: it is not."""
         self._attempt = 0
@@ -152,6 +156,8 @@ class Phase1s:
                 if each.again(arrival.data):
                     return
                 raise Discard(DropReason.NOT_EXPECTED, "another first message with the same cookie")
+        if any(each.again(arrival.data) for each in self._refused):
+            return
         if spec.role == "initiator":
             raise Discard(DropReason.SWITCHED_OFF, f"peer {spec.name} has role = initiator")
         waiting = [each for each in self.negotiations.values() if each.run.role is Role.RESPONDER]
@@ -175,7 +181,13 @@ class Phase1s:
             negotiation.listen(now, header, arrival.data)
         except Abort as abort:
             del context.cookies[cookie]
-            self._peer.refuse(now, arrival, Cookies(header.initiator_cookie, cookie), abort.notify)
+            told = self._peer.refuse(now, arrival, Cookies(header.initiator_cookie, cookie), abort.notify)
+            if not told:
+                # anybody can send these in the peer's name: they must not fill the operator's screen
+                raise Discard(DropReason.REFUSED_BEFORE, abort.detail) from abort
+            run.refuse(arrival.data, told)
+            self._refused.append(negotiation)
+            negotiation.announce()
             negotiation.fail(now, abort)
             return
         except Exception:

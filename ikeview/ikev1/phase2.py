@@ -224,6 +224,7 @@ class Phase2s:
             sa.used.add(header.message_id)
             del context.spis[spi]
             run.refuse(arrival.data, self._tell_refusal(sa, abort))
+            negotiation.announce()
             negotiation.fail(now, abort)
             sa.quick_modes[header.message_id] = negotiation
             context.timers.set(Timer.FORGET, negotiation.key, now + context.policy.answers_kept)

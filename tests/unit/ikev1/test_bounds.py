@@ -19,7 +19,7 @@ from ikeview.wire.payloads import (
 from tests.support.laws import assert_lawful, assert_tidy, bring_up, context_of, peer_of, tunnel_of
 from tests.support.link import Link
 from tests.support.messages import OFFER, STRANGER, first_messages, message, waiting
-from tests.support.scenes import OTHER_SECRET, link, side
+from tests.support.scenes import OTHER_SECRET, link, phase1, side
 from tests.support.specs import LEFT, RIGHT
 
 
@@ -178,3 +178,26 @@ def test_an_identity_that_is_not_configured_is_refused_after_authentication() ->
     assert some.right.last(ExchangeFailed).offered == ("fqdn:evil.example",)
     assert some.right.last(ExchangeFailed).expected == (str(LEFT),)
     assert_tidy(some.right)
+
+
+def test_refused_first_messages_do_not_fill_the_screen() -> None:
+    some = link(peer={"proposals": phase1("3des-md5-modp768")})
+    for data in first_messages(50):
+        some.inject(some.right, data)
+    assert len(some.right.of(ExchangeFailed)) == 1
+    assert len([sent for sent in some.wire if sent.sender == "right"]) == 1
+    some.run(10)
+    some.inject(some.right, first_messages(51)[-1])
+    assert len(some.right.of(ExchangeFailed)) == 2
+    assert_tidy(some.right)
+
+
+def test_a_refused_first_message_that_comes_again_is_the_same_negotiation() -> None:
+    some = link(peer={"proposals": phase1("3des-md5-modp768")})
+    for _ in range(3):
+        some.inject(some.right, first_messages(1)[0])
+        some.run(2)
+    told = [sent.send.data for sent in some.wire if sent.sender == "right"]
+    assert len(told) == 3
+    assert len(set(told)) == 1
+    assert len(some.right.of(ExchangeFailed)) == 1

@@ -78,6 +78,13 @@ def half_open_limit() -> Link:
     return some
 
 
+def refused_before() -> Link:
+    some = link(peer={"proposals": phase1("3des-md5-modp768")})
+    for data in first_messages(2):
+        some.inject(some.right, data)
+    return some
+
+
 def not_encrypted() -> Link:
     some, cookies = waiting(4)
     some.inject(some.right, message(HashPayload(bytes(32)), cookies=cookies))
@@ -181,6 +188,7 @@ SCENES: dict[DropReason, Callable[[], Link]] = {
     DropReason.WRONG_ADDRESS: wrong_address,
     DropReason.UNKNOWN_PEER: arrives(message(OFFER), STRANGER),
     DropReason.HALF_OPEN_LIMIT: half_open_limit,
+    DropReason.REFUSED_BEFORE: refused_before,
     DropReason.NOT_ENCRYPTED: not_encrypted,
     DropReason.NOT_EXPECTED: not_expected,
     DropReason.UNDECRYPTABLE: undecryptable,
