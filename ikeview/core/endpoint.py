@@ -51,6 +51,8 @@ from ikeview.wire.reader import Malformed
 
 _STRANGERS_TOLD = 1.0
 """Facts a second about datagrams of one unknown address; all are counted."""
+_ENDPOINT = ("", "")
+"""The key of the endpoint's own timers."""
 
 
 class PeerMachine(Protocol):
@@ -103,6 +105,8 @@ class Endpoint:
         self._stranger = stranger
         self._limiter = limiter
         self._told = Limiter(_STRANGERS_TOLD, 5.0, 20)
+        self._untold: dict[DropReason, tuple[int, int]] = {}
+        """Datagrams of strangers since the last telling: how many, and their octets."""
         self._counted: dict[str, Sample] = {}
 
     # -- in and out --------------------------------------------------------------------------------------------------
@@ -169,6 +173,9 @@ class Endpoint:
         """Fire every timer that has run out."""
         while (due := self._context.timers.pop_due(now)) is not None:
             timer, (peer, subject) = due
+            if timer is Timer.TELL_DROPS:
+                self._tell_drops()
+                continue
             if timer is Timer.PREPARE:
                 self._context.make_spare(GROUPS[subject])
                 # one at a time: what is more urgent may have come meanwhile
@@ -185,8 +192,8 @@ class Endpoint:
         return self._context.timers.next()
 
     def agenda(self) -> list[tuple[float, Timer, tuple[str, str]]]:
-        """All that is due, the nearest first."""
-        return self._context.timers.table()
+        """All that is due with the peers, the nearest first."""
+        return [entry for entry in self._context.timers.table() if entry[2][0]]
 
     # -- datagrams ---------------------------------------------------------------------------------------------------
 
@@ -269,11 +276,19 @@ class Endpoint:
         if any(isinstance(each, MessageDropped) for each in self._context.out[mark:]):
             return
         if peer is None and not self._told.allows(now, arrival.remote.host):
-            # still counted, but without the details that would let a stranger fill the log
-            self._context.emit(MessageDropped("", "", len(arrival.data), reason, "", ""))
+            # counted, but a stranger must not fill the log
+            count, octets = self._untold.get(reason, (0, 0))
+            self._untold[reason] = count + 1, octets + len(arrival.data)
+            if self._context.timers.get(Timer.TELL_DROPS, _ENDPOINT) is None:
+                self._context.timers.set(Timer.TELL_DROPS, _ENDPOINT, now + 1 / _STRANGERS_TOLD)
             return
         name = peer.spec.name if peer is not None else ""
         self._context.emit(MessageDropped(name, str(arrival.remote), len(arrival.data), reason, detail, ""))
+
+    def _tell_drops(self) -> None:
+        for reason, (count, octets) in self._untold.items():
+            self._context.emit(MessageDropped("", "", octets, reason, "", "", count))
+        self._untold.clear()
 
     # -- orders ------------------------------------------------------------------------------------------------------
 

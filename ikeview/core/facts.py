@@ -301,15 +301,18 @@ class NotifySent(Fact):
 
 @dataclass(frozen=True, slots=True)
 class MessageDropped(Fact):
-    """A datagram was not taken. Published for known peers and, in limited number, for strangers; always counted."""
+    """A datagram was not taken, or ``count`` of them: those of strangers are told one by one in limited number, the
+    rest once a second, without ``remote``."""
 
     peer: str
     """Empty: unknown."""
     remote: str
     size: int
+    """Of all of them together."""
     reason: DropReason
     detail: str
     exchange: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 class Timer(StrEnum):
     """What happens when it runs out, as a sentence for the list of next events."""
 
+    TELL_DROPS = "tell of dropped datagrams"
     PREPARE = "make a key pair ahead of its use"
     RESEND = "send the message again"
     GIVE_UP = "give the negotiation up"

@@ -130,7 +130,7 @@ def _dropped(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.MessageDropped)
     reason = str(fact.reason)
-    state.drops[reason] = state.drops.get(reason, 0) + 1
+    state.drops[reason] = state.drops.get(reason, 0) + fact.count
     # a stranger's datagram makes no peer
     if fact.peer not in state.peers:
         return {"engine"}

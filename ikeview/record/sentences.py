@@ -56,7 +56,10 @@ def _installed(x: f.SaInstalled) -> str:
 
 def _dropped(x: f.MessageDropped) -> str:
     detail = f" ({x.detail})" if x.detail else ""
-    return f"dropped {x.size} octets from {x.remote}: {x.reason}{detail}"
+    octets = "1 octet" if x.size == 1 else f"{x.size} octets"
+    if not x.remote:
+        return f"dropped {x.count} more {'datagram' if x.count == 1 else 'datagrams'}, {octets}: {x.reason}{detail}"
+    return f"dropped {octets} from {x.remote}: {x.reason}{detail}"
 
 
 def _resent(x: f.RowResent, name: str) -> str:

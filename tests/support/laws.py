@@ -88,7 +88,6 @@ def assert_nothing_left(link: Link) -> None:
         assert end.endpoint.agenda() == [], end.name
         assert not context_of(end).cookies
         assert not context_of(end).spis
-        assert end.endpoint.deadline() is None
 
 
 def tunnel_of(end: End, number: int = 1) -> str:

@@ -61,6 +61,10 @@ def refused(some: Link, receiver: End, data: bytes) -> DropReason:
     known = len(receiver.facts)
     some.inject(receiver, data)
     assert snapshot(receiver) == before, data.hex()
+    if len(receiver.facts) == known:
+        # one of many from a stranger, told with the others of its second
+        receiver.endpoint._tell_drops()
+        some._drain(receiver)
     told: list[Fact] = receiver.facts[known:]
     assert all(isinstance(fact, MessageDropped | NotifySent) for fact in told), told
     drops = [fact for fact in told if isinstance(fact, MessageDropped)]
