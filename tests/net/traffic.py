@@ -39,8 +39,8 @@ def wait_for_both(ikeview: Gateway, strongswan: StrongSwan, tunnel: str) -> None
 
 
 def ping(namespace: Namespace, source: str, destination: str, count: int = 3) -> None:
-    """``count`` echo requests, all of which have to be answered: in one of three goes, for on a machine that starves the
-    processes one packet may be late. What must not lose any is tried with ``RunningPing``."""
+    """``count`` echo requests, all of which have to be answered: in one of three goes, for on a machine that starves
+    its processes one packet may be late. What must not lose any is tried with ``RunningPing``."""
     said = ""
     for _ in range(3):
         done = namespace.run("ping", "-n", "-q", "-c", str(count), "-i", "0.02", "-W", "2", "-I", source, destination)
