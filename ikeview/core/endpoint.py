@@ -42,7 +42,7 @@ from ikeview.core.limiter import Limiter
 from ikeview.core.orders import Initiate, Order, Probe, RekeyPhase2, RenewPhase1, Terminate
 from ikeview.core.outputs import Direction, Output, Protect, Send, Spot
 from ikeview.core.refusals import Discard
-from ikeview.core.specs import Address, PeerSpec, Settings, Start
+from ikeview.core.specs import Address, PeerSpec, Start
 from ikeview.core.timers import Timer
 from ikeview.crypto.groups import GROUPS
 from ikeview.wire.header import HEADER_SIZE, MAX_MESSAGE, NO_COOKIE, Header
@@ -90,14 +90,12 @@ class Endpoint:
 
     def __init__(
         self,
-        settings: Settings,
         context: Context,
         peers: list[PeerMachine],
         exchanges: frozenset[int],
         stranger: Stranger,
         limiter: Limiter,
     ) -> None:
-        self._settings = settings
         self._context = context
         self._peers = {peer.spec.name: peer for peer in peers}
         self._tunnels = {name: peer for peer in peers for name in peer.tunnels}

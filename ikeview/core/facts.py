@@ -61,7 +61,6 @@ class Cause(StrEnum):
     PEER_RESTARTED = "peer started anew"
     LIFETIME = "lifetime over"
     OPERATOR = "by the operator"
-    NO_PHASE1 = "phase 1 failed"
     REPLACED = "replaced by a newer SA"
     SHUTDOWN = "engine stopped"
 

@@ -58,8 +58,6 @@ class UdpSockets:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._errors: select.epoll | None = None
         self._buffer = bytearray(1 << 16)
-        self.esp_ignored = 0
-        """ESP packets that came though no plane reads the NAT port."""
 
     @classmethod
     def open(cls, spec: EngineSpec) -> "UdpSockets":
@@ -191,10 +189,8 @@ class UdpSockets:
                 continue
             data = bytes(view[:size])
             if each.floated:
-                if data == b"\xff":
-                    continue
+                # keepalives, and ESP that no plane is there to read
                 if data[:4] != NON_ESP_MARKER:
-                    self.esp_ignored += 1
                     continue
                 data = data[4:]
             arrived(_local(each, ancillary), _spot(address), data, each.floated)

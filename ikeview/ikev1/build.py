@@ -38,4 +38,4 @@ def build_endpoint(
         return informational.clear(cookies, 0, Notify.of(ProtocolId.ISAKMP, NotifyType.NO_PROPOSAL_CHOSEN))
 
     peers = [Peer(spec, context, limiter) for spec in settings.peers]
-    return Endpoint(settings, context, list(peers), _EXCHANGES, stranger, limiter)
+    return Endpoint(context, list(peers), _EXCHANGES, stranger, limiter)

@@ -13,7 +13,6 @@ from ikeview.ui.safe import safe
 LIVE_CELLS = 36
 STATE_CELLS = 8
 PEER_CELLS = 15
-NAME_CELLS_MAX = 40
 RATE_FRESH = 3.0
 """A pair that was not sampled for this many seconds moves nothing: only pairs that changed are sampled."""
 
