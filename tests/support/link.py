@@ -49,6 +49,7 @@ class End:
     address: Address
     endpoint: Any
     entropy: SeededEntropy
+    settings: Settings
     facts: list[Fact] = field(default_factory=list)
     stamped: list[tuple[float, Fact]] = field(default_factory=list)
     inbound: dict[int, HalfSa] = field(default_factory=dict)
@@ -114,7 +115,7 @@ class Link:
         endpoint = build_endpoint(
             spec, entropy=entropy, forces_encapsulation=self._forces, policy=self._policy
         )
-        return End(name, address, endpoint, entropy)
+        return End(name, address, endpoint, entropy, spec)
 
     def replace_end(self, name: str, spec: Settings) -> End:
         """The end crashes and starts anew, knowing nothing."""

@@ -122,8 +122,7 @@ def test_an_attempt_that_waits_is_overtaken_by_the_peers() -> None:
 
 def test_a_peer_that_starts_anew_gets_its_tunnel_and_the_old_sas_go() -> None:
     some, _ = up()
-    spec = some.left.endpoint._settings
-    some.replace_end("left", spec)
+    some.replace_end("left", some.left.settings)
     some.left.used.clear()
     bring_up(some)
     busy(some, 60)
