@@ -63,6 +63,11 @@ class Cause(StrEnum):
     OPERATOR = "by the operator"
     REPLACED = "replaced by a newer SA"
     SHUTDOWN = "engine stopped"
+    CERTIFICATE = "certificate refused"
+    USER = "user refused"
+    NO_CONFIG = "no address from mode config"
+    NOT_UNIQUE = "connected from elsewhere"
+    ESP_DEAD = "IKE answers, ESP does not arrive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,17 @@ class PeerConfigured(Fact):
     lifetime: float
     keepalive: str
     """``dpd every 10s, dead after 30s, then restart`` or ``off``."""
+    warnings: tuple[str, ...] = ()
+    """What is weak about the configuration and why, a sentence each."""
+    member_of: str = ""
+    """One of several peers that connect under one configuration: that peer's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRemoved(Fact):
+    """A peer is no longer there, and its tunnels with it: a member that has gone."""
+
+    peer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +384,111 @@ class Phase1Deleted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateTaken(Fact):
+    """The peer's certificate was found good. ``path`` are the subjects above it up to the authority; ``names`` its
+    subjectAltNames; ``not_before`` and ``not_after`` are UTC seconds since 1970."""
+
+    peer: str
+    exchange: str
+    subject: str
+    issuer: str
+    serial: str
+    names: tuple[str, ...]
+    key: str
+    """``RSA 2048``, ``ECDSA 256``."""
+    not_before: float
+    not_after: float
+    path: tuple[str, ...]
+    revocation: str
+    """``checked``, or why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserAuthenticated(Fact):
+    """XAUTH is over and well: ``user`` is the peer's, or ours if we are the client."""
+
+    peer: str
+    user: str
+    server: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserRefused(Fact):
+    """XAUTH failed; ``why`` is a sentence."""
+
+    peer: str
+    user: str
+    server: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigAssigned(Fact):
+    """Mode config gave ``address`` to us, or to the peer if we are the ``server``."""
+
+    peer: str
+    server: bool
+    address: str
+    netmask: str
+    dns: tuple[str, ...]
+    domain: str
+    banner: str
+    split_include: tuple[str, ...]
+    ignored: tuple[str, ...]
+    """What else came and was not used, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReleased(Fact):
+    """The address is given back."""
+
+    peer: str
+    server: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameResolved(Fact):
+    """A peer's DNS name was looked up; ``ttl`` seconds until it is looked up again (0: it is not)."""
+
+    peer: str
+    name: str
+    address: str
+    ttl: float
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NameUnresolved(Fact):
+    """A peer's DNS name could not be looked up; ``kept`` is the address used instead (may be empty)."""
+
+    peer: str
+    name: str
+    why: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifetimeNotified(Fact):
+    """RESPONDER-LIFETIME (RFC 2407 section 4.6.3.1): the peer ends the SA ``about`` (cookies or an SPI) earlier."""
+
+    peer: str
+    about: str
+    seconds: float
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficStalled(Fact):
+    """IKE answers, but of the tunnel's ESP nothing has come in for ``seconds`` while we sent; ``action`` says what is
+    done about it."""
+
+    tunnel: str
+    seconds: float
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaInstalled(Fact):
     """A pair of IPsec SAs carries a tunnel. ``spi_in`` names the pair in later facts. Limits of 0 mean none."""
 
@@ -425,10 +546,11 @@ class SaDeleted(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ProbeSent(Fact):
-    """A keepalive R-U-THERE left (RFC 3706)."""
+    """A keepalive left: R-U-THERE (RFC 3706), or an ICMP echo request through the tunnel."""
 
     peer: str
     sequence: int
+    method: str = "dpd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +561,7 @@ class ProbeAnswered(Fact):
     sequence: int
     rtt: float
     next_in: float
+    method: str = "dpd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +572,7 @@ class ProbeMissed(Fact):
     sequence: int
     missed: int
     dead_in: float
+    method: str = "dpd"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,3 +58,29 @@ class Identity:
             text = self.data.hex()
         prefix = _PREFIXES.get(IdType(self.kind)) if self.kind in IdType._value2member_map_ else None
         return f"{prefix}:{text}" if prefix else f"type{self.kind}:{self.data.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityPattern:
+    """Which identities a peer may have: one exactly, or a pattern with ``*`` (``any``, ``fqdn:*.example``,
+    ``user:*@example``, ``dn:C=CH, O=ike, CN=*``). ``text`` is how it is written in the configuration."""
+
+    text: str
+    exact: Identity | None
+
+    @classmethod
+    def of(cls, identity: Identity) -> "IdentityPattern":
+        """That identity alone."""
+        return cls(str(identity), identity)
+
+    @classmethod
+    def parse(cls, text: str) -> "IdentityPattern":
+        """Raises ``BadIdentity``."""
+        return cls.of(Identity.parse(text))
+
+    def matches(self, identity: Identity) -> bool:
+        """Whether a peer may call itself that."""
+        return identity == self.exact
+
+    def __str__(self) -> str:
+        return self.text

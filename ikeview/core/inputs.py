@@ -34,6 +34,25 @@ class Located:
     local: Address | None
     remote: Address | None
     problem: str = ""
+    ttl: float = 0.0
+    """Seconds for which the answer of the DNS holds; 0: the peer is not known by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordVerified:
+    """Answer to ``VerifyPassword``."""
+
+    ident: str
+    peer: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EchoAnswered:
+    """Answer to ``SendEcho``."""
+
+    peer: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +125,4 @@ class PlaneTrouble:
 
 PlaneEvent = BytesSoft | BytesHard | FirstUse | Traffic | Acquire | PeerSeen | Counters | PlaneTrouble
 
-Input = Arrival | Unreachable | Located | Stop | Order | PlaneEvent
+Input = Arrival | Unreachable | Located | PasswordVerified | EchoAnswered | Stop | Order | PlaneEvent

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from ikeview.core.specs import Address, TunnelSpec
 from ikeview.crypto.esp import EspKeys
+from ikeview.crypto.passwords import PasswordHash
+from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import EspSuite
 
 
@@ -49,6 +51,51 @@ class Locate:
     """An address or a DNS name."""
     local: str
     """An address, an interface name or ``any``."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPassword:
+    """Find out whether a password is the one of the hash; slow on purpose, so not on the engine's loop. Answered by
+    ``PasswordVerified`` with the same ``ident``. ``stored`` is None for an unknown user: that takes as long."""
+
+    ident: str
+    peer: str
+    stored: PasswordHash | None
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLeases:
+    """Keep which identity has which address of a peer's pool, over a restart."""
+
+    peer: str
+    leases: tuple[tuple[str, Address], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendEcho:
+    """An ICMP echo request through the tunnel; answered by ``EchoAnswered`` or not at all."""
+
+    peer: str
+    source: Address | None
+    target: Address
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssignAddress:
+    """Mode config gave us an address: the system gets it, for the tunnels of the peer."""
+
+    peer: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAddress:
+    """The address is no longer ours; unknown ones are ignored."""
+
+    peer: str
+    address: Address
 
 
 class Direction(StrEnum):
@@ -120,4 +167,7 @@ class Unprotect:
     tunnel: TunnelSpec
 
 
-Output = Send | SendKeepalive | Locate | Install | Remove | Move | Protect | Unprotect
+Output = (
+    Send | SendKeepalive | Locate | VerifyPassword | SaveLeases | SendEcho | AssignAddress | ReleaseAddress
+    | Install | Remove | Move | Protect | Unprotect
+)

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from ikeview.core.identity import Identity
+from ikeview.core.identity import Identity, IdentityPattern
+from ikeview.crypto.certificates import Certificate, Trust
+from ikeview.crypto.passwords import PasswordHash
 from ikeview.crypto.secret import Secret
+from ikeview.crypto.signatures import PrivateKey
 from ikeview.crypto.suites import EspSuite, Phase1Suite
 
 Address = IPv4Address | IPv6Address
@@ -57,16 +60,69 @@ class Selector:
         return f"{self.network} {name}/{self.port or 'any'}"
 
 
+class Method(StrEnum):
+    """How both ends of a phase 1 prove who they are."""
+
+    PSK = "psk"
+    RSA = "rsa"
+    ECDSA = "ecdsa"
+    XAUTH_PSK = "xauth-psk"
+    XAUTH_RSA = "xauth-rsa"
+    HYBRID = "hybrid"
+
+    @property
+    def xauth(self) -> bool:
+        """Whether one end also proves a user by XAUTH (draft-beaulieu-ike-xauth-02)."""
+        return self in (Method.XAUTH_PSK, Method.XAUTH_RSA, Method.HYBRID)
+
+    @property
+    def shared_secret(self) -> bool:
+        """Whether SKEYID comes of a pre-shared key."""
+        return self in (Method.PSK, Method.XAUTH_PSK)
+
+
 @dataclass(frozen=True, slots=True)
 class KeepaliveSpec:
     """How a dead peer is found (RFC 3706) and what is done about it."""
 
     method: str = "dpd"
-    """dpd | off"""
+    """dpd | icmp: echo requests through the tunnel | off"""
     interval: float = 10.0
     timeout: float = 30.0
     action: str = "restart"
     """restart: bring the tunnels up again | clear: leave them down | hold: wait for traffic"""
+    when: str = "idle"
+    """periodic: at every interval | idle: only after an interval in which nothing authentic came in | on-demand: as
+    idle, and only while we send traffic that nothing answers"""
+    target: Address | None = None
+    """icmp: whom to ping, an address behind the peer."""
+    source: Address | None = None
+    """icmp: the address of ours to ping from; None: the system chooses."""
+
+
+@dataclass(frozen=True, slots=True)
+class XauthSpec:
+    """XAUTH (draft-beaulieu-ike-xauth-02): a user proves itself after phase 1. The client has ``user`` and
+    ``password``, the server ``users`` by name."""
+
+    server: bool
+    user: str = ""
+    password: Secret | None = None
+    users: tuple[tuple[str, PasswordHash], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModeConfigSpec:
+    """Mode config (draft-dukes-ike-mode-cfg-02): the server gives the client an address and more. ``push``: the server
+    begins; else the client asks. The rest is the server's."""
+
+    server: bool
+    push: bool = False
+    pool: Network | None = None
+    dns: tuple[Address, ...] = ()
+    domain: str = ""
+    banner: str = ""
+    split_include: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +140,10 @@ class TunnelSpec:
     rekey_margin: float = 540.0
     start: Start = Start.MANUAL
     when_down: WhenDown = WhenDown.BLOCK
+    local_dynamic: bool = False
+    """``local`` is what mode config gives us; until then it holds 0.0.0.0/32."""
+    remote_dynamic: bool = False
+    """``remote`` is what mode config gives the peer, or its own address; until then it holds 0.0.0.0/32."""
 
     @property
     def full_name(self) -> str:
@@ -98,7 +158,8 @@ class PeerSpec:
     name: str
     remote: str
     """As configured: an address, a DNS name, a network or ``any``."""
-    secret: Secret
+    secret: Secret | None
+    """The pre-shared key; None with a method that has none."""
     proposals: tuple[Phase1Suite, ...]
     tunnels: tuple[TunnelSpec, ...]
     remote_address: Address | None = None
@@ -108,14 +169,27 @@ class PeerSpec:
     local: str = "any"
     """An address, an interface name or ``any``."""
     local_id: Identity | None = None
-    """None: the address used."""
-    remote_id: Identity | None = None
-    """None: the peer's address."""
+    """None: the address used; with a certificate, its subject."""
+    remote_id: IdentityPattern | None = None
+    """None: the peer's address; with a certificate, anything that the certificate says."""
     ike: str = "v1"
     mode: str = "main"
     role: str = "both"
     """both | initiator | responder"""
-    auth_method: str = "psk"
+    auth_method: Method = Method.PSK
+    certificates: tuple[Certificate, ...] = ()
+    """Ours, then the chain above it."""
+    key: PrivateKey | None = None
+    trust: Trust | None = None
+    """What the peer's certificate is judged by."""
+    aggressive_psk: bool = False
+    """We answer Aggressive Mode with a pre-shared key, although everybody who asks gets a hash to try passwords on."""
+    xauth: XauthSpec | None = None
+    config: ModeConfigSpec | None = None
+    unique: str = "replace"
+    """Of two peers with one identity: replace: the newer stays | keep: the older stays | never: both stay."""
+    fragmentation: str = "auto"
+    """auto: a message that is sent again goes in fragments | force: every large one does | off"""
     lifetime: float = 8 * 3600.0
     keepalive: KeepaliveSpec = field(default_factory=KeepaliveSpec)
     nat_traversal: str = "auto"

@@ -23,6 +23,12 @@ class Timer(StrEnum):
     DROP_PHASE1 = "delete the replaced ISAKMP SA"
     PROBE = "send a keepalive"
     NAT_KEEPALIVE = "send a NAT keepalive"
+    ECHO = "send an ICMP echo request through the tunnel"
+    STALLED = "see whether ESP still arrives"
+    RESOLVE = "look the peer's name up again"
+    TRANSACTION = "give up on XAUTH or mode config"
+    FRAGMENTS = "forget an incomplete message"
+    MEMBER = "forget a peer that has gone"
 
 
 Key = tuple[str, str]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ikeview.core.channel import Channel
 from ikeview.core.facts import Cause, DropReason
-from ikeview.core.identity import Identity
+from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.ladder import Row, ladder
 from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Exchange, Message
@@ -43,7 +43,7 @@ class Setup:
     lifetime: float
     secret: Secret
     local_id: Identity
-    remote_id: Identity
+    remote_id: IdentityPattern
     nonce: bytes
     key_pair: Callable[[Group], KeyPair]
 
@@ -99,10 +99,10 @@ class Secured:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The initiator after row 5, the responder after it has taken row 5: the initiator's identity."""
+    """The initiator after row 5, the responder after it has taken row 5: the initiator's identity, None to itself."""
 
     secured: Secured
-    remote_id: Identity
+    remote_id: Identity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def claim(stage: Secured) -> tuple[Claimed, list[Payload]]:
     setup = stage.chosen.setup
     identification = _identification(setup.local_id)
     proof = _hash_i(stage, identification.write())
-    return Claimed(stage, setup.remote_id), [identification, HashPayload(proof)]
+    return Claimed(stage, None), [identification, HashPayload(proof)]
 
 
 def check_claim(stage: Secured, message: Message) -> Claimed:
@@ -194,6 +194,7 @@ def confirm(stage: Claimed) -> tuple[Authenticated, list[Payload]]:
     """Row 6, built by the responder."""
     identification = _identification(stage.secured.chosen.setup.local_id)
     proof = _hash_r(stage.secured, identification.write())
+    assert stage.remote_id is not None
     return Authenticated(stage.secured, stage.remote_id), [identification, HashPayload(proof)]
 
 
@@ -260,7 +261,7 @@ def _authenticated(stage: Secured, chain: Chain, proof: bytes) -> Identity:
         raise Discard(DropReason.BAD_HASH, "the peer does not know the same pre-shared key")
     identity = Identity(identification.kind, identification.data)
     expected = stage.chosen.setup.remote_id
-    if identity != expected:
+    if not expected.matches(identity):
         raise Abort(
             NotifyType.INVALID_ID_INFORMATION,
             Cause.IDENTITY,

@@ -12,7 +12,7 @@ from ikeview.core.facts import (
     Phase1Deleted,
     Phase1Established,
 )
-from ikeview.core.identity import Identity
+from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.inputs import Arrival, Located
 from ikeview.core.negotiation import Negotiation
 from ikeview.core.outputs import Locate, Send, SendKeepalive, Spot
@@ -124,13 +124,14 @@ class Phase1s:
         self, now: float, role: Role, cookies: tuple[bytes, bytes], cookie: bytes, local: Spot, remote: Spot
     ) -> Run:
         context, spec = self._context, self._peer.spec
+        assert spec.secret is not None
         setup = Setup(
             cookie,
             spec.proposals,
             spec.lifetime,
             spec.secret,
             spec.local_id or Identity.of_address(local.host),
-            spec.remote_id or Identity.of_address(remote.host),
+            spec.remote_id or IdentityPattern.of(Identity.of_address(remote.host)),
             context.entropy.octets("nonce", _NONCE_SIZE),
             context.key_pair,
         )

@@ -108,6 +108,8 @@ def _of_tunnel(fact: f.Fact) -> str | None:
         case f.SaReplaced() as x:
             drains = f"the old one drains for {duration(x.overlap)}"
             return f"SA {x.old} rekeyed to {x.new} ({x.why}) in {latency(x.took)}; {drains}"
+        case f.TrafficStalled() as x:
+            return f"IKE answers, but no ESP has come in for {duration(x.seconds)}: {x.action}"
         case f.SaDeleted() as x:
             return f"SA {x.spi_in} deleted by {x.by} ({x.cause})"
     return None
@@ -117,6 +119,25 @@ def _of_peer(fact: f.Fact) -> str | None:
     match fact:
         case f.PeerConfigured() as x:
             return f"configured: {x.remote}, {x.mode} mode, {_list(x.proposals)}, keepalive {x.keepalive}"
+        case f.PeerRemoved() as x:
+            return f"{x.peer} is gone"
+        case f.CertificateTaken() as x:
+            return f"certificate of {x.subject} by {x.issuer} is good ({x.key}, revocation: {x.revocation})"
+        case f.UserAuthenticated() as x:
+            return f"user {x.user} is authenticated" if x.server else f"we are authenticated as user {x.user}"
+        case f.UserRefused() as x:
+            return f"user {x.user} is refused: {x.why}"
+        case f.ConfigAssigned() as x:
+            given = "gave the peer" if x.server else "gave us"
+            return f"mode config {given} {x.address}"
+        case f.ConfigReleased() as x:
+            return f"address {x.address} is given back"
+        case f.NameResolved() as x:
+            return f"{x.name} is {x.address}" + (f" for {duration(x.ttl)}" if x.ttl else "")
+        case f.NameUnresolved() as x:
+            return f"{x.name} was not resolved: {x.why}" + (f"; {x.kept} is kept" if x.kept else "")
+        case f.LifetimeNotified() as x:
+            return f"the peer ends {x.about} earlier: {x.seconds:.0f} s, {x.octets} octets"
         case f.NotifyTaken() as x:
             return f"the peer says {x.notify}" + ("" if x.authenticated else " (not authenticated)")
         case f.NotifySent() as x:

@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
-from ikeview.core.identity import BadIdentity, Identity
-from ikeview.core.specs import Address, Selector, Start, WhenDown
+from ikeview.core.identity import BadIdentity, Identity, IdentityPattern
+from ikeview.core.specs import Address, Method, Selector, Start, WhenDown
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import BadProposal, EspSuite, Phase1Suite
 from ikeview.settings import values
@@ -91,6 +91,13 @@ def _identity(text: str) -> Identity:
         raise BadValue(str(error)) from None
 
 
+def _pattern(text: str) -> IdentityPattern:
+    try:
+        return IdentityPattern.parse(text)
+    except BadIdentity as error:
+        raise BadValue(str(error)) from None
+
+
 @lru_cache(maxsize=256)
 def _phase1(text: str) -> Phase1Suite:
     try:
@@ -130,6 +137,7 @@ ListenAddress = Annotated[Address, _from_text(values.parse_address, "0.0.0.0")]
 RemotePlace = Annotated[values.Remote, _from_text(values.parse_remote, "203.0.113.9")]
 LocalPlace = Annotated[str, _from_text(values.parse_local, "any")]
 Id = Annotated[Identity, _from_text(_identity, "fqdn:gw.example.net")]
+IdPattern = Annotated[IdentityPattern, _from_text(_pattern, "fqdn:gw.example.net")]
 TrafficSelector = Annotated[Selector, _from_text(values.parse_selector, "10.1.0.0/24")]
 Phase1Proposal = Annotated[Phase1Suite, _from_text(_phase1, "aes256-sha256-modp2048")]
 EspProposal = Annotated[EspSuite, _from_text(_esp, "aes256gcm16-modp2048")]
@@ -141,7 +149,7 @@ Lifebytes = Annotated[int, _from_text(_within(parse_size, BYTES_LEAST, BYTES_MOS
 Ike = Annotated[str, _choice("v1", later=("v2",), kind=str)]
 ExchangeMode = Annotated[str, _choice("main", later=("aggressive",), kind=str)]
 PeerRole = Annotated[str, _choice("both", "initiator", "responder", kind=str)]
-Method = Annotated[str, _choice("psk", later=("rsa", "ecdsa", "xauth-psk", "xauth-rsa", "hybrid"), kind=str)]
+AuthMethod = Annotated[Method, _choice("psk", later=("rsa", "ecdsa", "xauth-psk", "xauth-rsa", "hybrid"), kind=Method)]
 KeepaliveMethod = Annotated[str, _choice("dpd", "off", later=("icmp",), kind=str)]
 KeepaliveAction = Annotated[str, _choice("restart", "clear", "hold", kind=str)]
 Traversal = Annotated[str, _choice("auto", "force", "off", kind=str)]

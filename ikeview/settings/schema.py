@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from ikeview.core.specs import EngineSpec, Start, UiSpec, WhenDown
+from ikeview.core.specs import EngineSpec, Method, Start, UiSpec, WhenDown
 from ikeview.settings import fields
 
 _ENGINE, _UI = EngineSpec(), UiSpec()
@@ -48,7 +48,7 @@ class Program(Table):
 class Auth(Table):
     """``[auth]`` of a peer."""
 
-    method: fields.Method = "psk"
+    method: fields.AuthMethod = Method.PSK
     secret_file: fields.FileName | None = None
     secret_env: fields.Text | None = None
     secret: fields.SecretText | None = None
@@ -115,7 +115,7 @@ class Peer(Table):
     local: fields.LocalPlace = "any"
     remote: fields.RemotePlace | None = None
     local_id: fields.Id | None = None
-    remote_id: fields.Id | None = None
+    remote_id: fields.IdPattern | None = None
     auth: Auth | None = None
     phase1: Phase1 | None = None
     keepalive: Keepalive = Keepalive()

@@ -15,7 +15,7 @@ from ikeview.core.facts import (
     SaInstalled,
     TunnelUp,
 )
-from ikeview.core.identity import Identity
+from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.orders import Initiate
 from ikeview.core.outputs import Spot
 from ikeview.core.specs import Selector
@@ -318,8 +318,8 @@ def test_without_nat_traversal_nothing_of_it_is_on_the_wire() -> None:
 
 def test_identities_are_proved_and_told() -> None:
     ids = {"left": Identity.parse("fqdn:left.example"), "right": Identity.parse("user:right@example")}
-    left = side(left=True, peer={"local_id": ids["left"], "remote_id": ids["right"]})
-    right = side(left=False, peer={"local_id": ids["right"], "remote_id": ids["left"]})
+    left = side(left=True, peer={"local_id": ids["left"], "remote_id": IdentityPattern.of(ids["right"])})
+    right = side(left=False, peer={"local_id": ids["right"], "remote_id": IdentityPattern.of(ids["left"])})
     some = Link(left, right)
     bring_up(some)
     fact = some.left.last(Phase1Established)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ikeview.core.identity import Identity
+from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.specs import EngineSpec, KeepaliveSpec, PeerSpec, Selector, Start, TunnelSpec, UiSpec, WhenDown
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import EspSuite, Phase1Suite
@@ -34,7 +34,7 @@ def test_the_shipped_examples_load_once_there_is_a_secret(tmp_path: Path) -> Non
             secret=Secret(b"made-for-the-test"),
             proposals=tuple(map(Phase1Suite.parse, ("aes256-sha256-modp2048", "aes128-sha1-modp1024"))),
             local_id=Identity.parse("192.0.2.1"),
-            remote_id=Identity.parse("203.0.113.9"),
+            remote_id=IdentityPattern.parse("203.0.113.9"),
             tunnels=(
                 TunnelSpec(
                     peer="tokyo",
@@ -166,7 +166,7 @@ lifetime = "2m"
             remote_network=ip_network("198.51.100.0/24"),
             local="eth0",
             local_id=Identity.parse("fqdn:a.example"),
-            remote_id=Identity.parse("user:b@example"),
+            remote_id=IdentityPattern.parse("user:b@example"),
             role="responder",
             lifetime=5400.0,
             keepalive=KeepaliveSpec("off", 7.0, 21.0, "hold"),
