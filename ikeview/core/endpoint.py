@@ -382,6 +382,7 @@ def _peer_configured(spec: PeerSpec) -> PeerConfigured:
     return PeerConfigured(
         spec.name, spec.remote, spec.mode, spec.role, spec.auth_method, str(spec.local_id or ""),
         str(spec.remote_id or ""), tuple(str(suite) for suite in spec.proposals), spec.lifetime, words,
+        spec.warnings,
     )
 
 

@@ -195,6 +195,8 @@ class PeerSpec:
     nat_traversal: str = "auto"
     """auto | force | off"""
     nat_keepalive: float = 20.0
+    warnings: tuple[str, ...] = ()
+    """What is weak about all this and why, a sentence each."""
 
     @property
     def can_initiate(self) -> bool:
@@ -210,6 +212,8 @@ class EngineSpec:
     port: int = 500
     nat_port: int = 4500
     dataplane: str = "auto"
+    state: str = ""
+    """The folder of what outlives the program (leases of address pools); empty: the usual one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ class Certificate:
         raise NotImplementedError
 
     @property
+    def validity(self) -> tuple[float, float]:
+        """From when and until when it is valid, in UTC seconds since 1970."""
+        raise NotImplementedError
+
+    @property
     def subject(self) -> bytes:
         """The subject's name in DER: the body of an ID payload of type DER_ASN1_DN."""
         raise NotImplementedError

@@ -4,13 +4,15 @@ from pathlib import Path
 import pytest
 
 from ikeview.resources import resource
-from ikeview.settings.places import PlaceRefused, config_folder, runtime_folder
+from ikeview.settings.places import PlaceRefused, config_folder, runtime_folder, state_folder
 
 
 @pytest.fixture
 def user(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Not root, whoever runs the tests; without variables that name a place."""
-    for name in ("IKEVIEW_CONFIG", "IKEVIEW_RUNTIME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
+    for name in ("CONFIG", "RUNTIME", "STATE"):
+        monkeypatch.delenv(f"IKEVIEW_{name}", raising=False)
+    for name in ("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     return monkeypatch
@@ -34,6 +36,27 @@ def test_runtime_folder_in_order_of_precedence(user: pytest.MonkeyPatch, tmp_pat
     assert runtime_folder() == tmp_path / "run/ikeview"
     user.setenv("IKEVIEW_RUNTIME", str(tmp_path / "mine"))
     assert runtime_folder() == tmp_path / "mine"
+
+
+def test_state_folder_in_order_of_precedence(user: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    user.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert state_folder() == tmp_path / "state/ikeview"
+    user.setattr("os.geteuid", lambda: 0)
+    assert state_folder() == Path("/var/lib/ikeview")
+    assert state_folder(str(tmp_path / "written")) == tmp_path / "written"
+    user.setenv("IKEVIEW_STATE", str(tmp_path / "mine"))
+    assert state_folder(str(tmp_path / "written")) == tmp_path / "mine"
+
+
+def test_state_folder_is_made_with_what_is_above_it(tmp_path: Path) -> None:
+    folder = tmp_path / "a/b"
+    assert state_folder(str(folder)) == folder
+    assert not folder.exists()
+    assert state_folder(str(folder), make=True) == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o770)
+    with pytest.raises(PlaceRefused, match="name another with IKEVIEW_STATE"):
+        state_folder(str(folder))
 
 
 def test_runtime_folder_is_made_for_its_owner_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
