@@ -30,6 +30,10 @@ _PAYLOADS: dict[str, PayloadType] = {
     "HASH(1)": PayloadType.HASH,
     "HASH(2)": PayloadType.HASH,
     "HASH(3)": PayloadType.HASH,
+    "SIG_I": PayloadType.SIG,
+    "SIG_R": PayloadType.SIG,
+    "CERT": PayloadType.CERT,
+    "ATTR": PayloadType.ATTRIBUTES,
 }
 
 RIDERS = frozenset(
@@ -40,6 +44,7 @@ RIDERS = frozenset(
         PayloadType.NAT_OA,
         PayloadType.NAT_D_DRAFT,
         PayloadType.NAT_OA_DRAFT,
+        PayloadType.CERT,
         PayloadType.CERTREQ,
     }
 )

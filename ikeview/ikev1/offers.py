@@ -329,5 +329,5 @@ def _numbered(kind: str, *numbers: int | None) -> str:
 
 def _authentication(number: int) -> str:
     if number in AuthenticationMethod._value2member_map_:
-        return AuthenticationMethod(number).name.lower()
-    return {65001: "xauth", 65005: "xauth-rsa", 64221: "hybrid"}.get(number, f"authentication {number}")
+        return AuthenticationMethod(number).label
+    return f"authentication {number}"

@@ -7,6 +7,7 @@ from ikeview.wire.reader import Reader
 _BASIC = 0x8000
 MAX_ATTRIBUTES = 64
 """A transform has about eight."""
+_LEAST_SIZE = 4
 _MAX_NUMBER = 8
 """Octets of the longest attribute that is taken for a number: lifetimes come with up to eight."""
 
@@ -46,10 +47,14 @@ class Attribute:
         return int.from_bytes(self.value) if 0 < len(self.value) <= _MAX_NUMBER else None
 
 
-def read_attributes(r: Reader) -> tuple[Attribute, ...]:
-    """All attributes up to the reader's end. Raises ``Malformed``."""
+def read_attributes(r: Reader, *, padded: bool = False) -> tuple[Attribute, ...]:
+    """All attributes up to the reader's end. Raises ``Malformed``.
+
+    With ``padded`` zeros too few for an attribute may be left at the end; they are not taken."""
     found: list[Attribute] = []
     while r.left:
+        if padded and r.left < _LEAST_SIZE and not any(r.raw(r.at, r.at + r.left)):
+            break
         if len(found) == MAX_ATTRIBUTES:
             raise r.fail(f"attribute[{len(found)}]", f"more than {MAX_ATTRIBUTES} attributes")
         # each attribute reads under its own name but from the same octets

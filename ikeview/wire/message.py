@@ -24,6 +24,8 @@ _MOST: dict[int, int] = {
     PayloadType.NOTIFY: 20,
     PayloadType.DELETE: 20,
     PayloadType.VENDOR_ID: 20,
+    PayloadType.ATTRIBUTES: 1,
+    PayloadType.FRAGMENT: 1,
     PayloadType.NAT_D: 10,
     PayloadType.NAT_D_DRAFT: 10,
 }

@@ -4,7 +4,8 @@ from enum import IntEnum, IntFlag
 
 
 class PayloadType(IntEnum):
-    """Next Payload (RFC 2408 section 3.1; 20 and 21 from RFC 3947)."""
+    """Next Payload (RFC 2408 section 3.1; 14 from draft-dukes-ike-mode-cfg-02, 20 and 21 from RFC 3947, 130 and 131
+    from its drafts, 132 Cisco's)."""
 
     NONE = 0
     SA = 1
@@ -86,14 +87,37 @@ class Phase1Attribute(IntEnum):
 
 
 class AuthenticationMethod(IntEnum):
-    """Authentication Method of phase 1 (RFC 2409 appendix A)."""
+    """Authentication Method of phase 1 (RFC 2409 appendix A; RFC 4754; ``XAUTH`` from draft-beaulieu-ike-xauth-02
+    section 6.2 and ``HYBRID`` from draft-ietf-ipsec-isakmp-hybrid-auth-05: ``INIT`` where the initiator of phase 1 is
+    the client, ``RESP`` where the responder is)."""
 
     PSK = 1
     DSS = 2
     RSA = 3
+    RSA_ENCRYPTION = 4
+    RSA_REVISED_ENCRYPTION = 5
     ECDSA_256 = 9
     ECDSA_384 = 10
     ECDSA_521 = 11
+    HYBRID_INIT_RSA = 64221
+    HYBRID_RESP_RSA = 64222
+    HYBRID_INIT_DSS = 64223
+    HYBRID_RESP_DSS = 64224
+    XAUTH_INIT_PSK = 65001
+    XAUTH_RESP_PSK = 65002
+    XAUTH_INIT_DSS = 65003
+    XAUTH_RESP_DSS = 65004
+    XAUTH_INIT_RSA = 65005
+    XAUTH_RESP_RSA = 65006
+    XAUTH_INIT_RSA_ENCRYPTION = 65007
+    XAUTH_RESP_RSA_ENCRYPTION = 65008
+    XAUTH_INIT_RSA_REVISED_ENCRYPTION = 65009
+    XAUTH_RESP_RSA_REVISED_ENCRYPTION = 65010
+
+    @property
+    def label(self) -> str:
+        """In small letters, with hyphens."""
+        return self.name.lower().replace("_", "-")
 
 
 class EspAttribute(IntEnum):
@@ -125,6 +149,66 @@ class EncapsulationMode(IntEnum):
     UDP_TRANSPORT = 4
     UDP_TUNNEL_DRAFT = 61443
     UDP_TRANSPORT_DRAFT = 61444
+
+
+class ConfigMessage(IntEnum):
+    """What an Attributes payload is (draft-dukes-ike-mode-cfg-02 section 3.2)."""
+
+    REQUEST = 1
+    REPLY = 2
+    SET = 3
+    ACK = 4
+
+
+class ConfigAttribute(IntEnum):
+    """Attributes of mode config (draft-dukes-ike-mode-cfg-02 section 3.3)."""
+
+    INTERNAL_IP4_ADDRESS = 1
+    INTERNAL_IP4_NETMASK = 2
+    INTERNAL_IP4_DNS = 3
+    INTERNAL_IP4_NBNS = 4
+    INTERNAL_ADDRESS_EXPIRY = 5
+    INTERNAL_IP4_DHCP = 6
+    APPLICATION_VERSION = 7
+    INTERNAL_IP6_ADDRESS = 8
+    INTERNAL_IP6_NETMASK = 9
+    INTERNAL_IP6_DNS = 10
+    INTERNAL_IP6_NBNS = 11
+    INTERNAL_IP6_DHCP = 12
+    INTERNAL_IP4_SUBNET = 13
+    SUPPORTED_ATTRIBUTES = 14
+    INTERNAL_IP6_SUBNET = 15
+
+
+class XauthAttribute(IntEnum):
+    """Attributes of XAUTH (draft-beaulieu-ike-xauth-02 section 6)."""
+
+    TYPE = 16520
+    USER_NAME = 16521
+    USER_PASSWORD = 16522
+    PASSCODE = 16523
+    MESSAGE = 16524
+    CHALLENGE = 16525
+    DOMAIN = 16526
+    STATUS = 16527
+    NEXT_PIN = 16528
+    ANSWER = 16529
+
+
+class UnityAttribute(IntEnum):
+    """Attributes of mode config between peers that both are Cisco Unity."""
+
+    BANNER = 28672
+    SAVE_PASSWORD = 28673
+    DEFAULT_DOMAIN = 28674
+    SPLIT_DNS_NAME = 28675
+    SPLIT_INCLUDE = 28676
+    NATT_PORT = 28677
+    LOCAL_LAN = 28678
+    PFS = 28679
+    FIREWALL_TYPE = 28680
+    BACKUP_SERVERS = 28681
+    DDNS_HOSTNAME = 28682
 
 
 class NotifyType(IntEnum):

@@ -1,4 +1,4 @@
-"""The other payloads (RFC 2408 sections 3.7 to 3.16, RFC 2407 section 4.6, RFC 3947).
+"""The other payloads (RFC 2408 sections 3.7 to 3.16, RFC 2407 section 4.6, RFC 3947, draft-dukes-ike-mode-cfg-02).
 
 ``read`` takes a reader over the body, ``write`` gives the body; the generic header belongs to ``message``.
 """
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import ClassVar
 
+from ikeview.wire.attributes import Attribute, read_attributes
 from ikeview.wire.numbers import IPSEC_DOI, IdType, PayloadType
 from ikeview.wire.reader import Reader
 from ikeview.wire.sa import SecurityAssociation
 
 MIN_NONCE, MAX_NONCE = 8, 256
 """RFC 2409 section 5."""
+LAST_FRAGMENT = 1
+"""The flag of the last piece of a message."""
 MAX_SPIS = 1024
 """SPIs in one Delete; more cannot stand in a message of ``header.MAX_MESSAGE`` with sense."""
 
@@ -248,16 +251,76 @@ class VendorId:
 
 
 @dataclass(frozen=True, slots=True)
-class NatDetection:
-    """Hash of an address and port (RFC 3947 section 3.2)."""
+class Attributes:
+    """What one end asks of the other or gives it: XAUTH and mode config (draft-dukes-ike-mode-cfg-02 section 3.2)."""
 
-    TYPE: ClassVar[int] = PayloadType.NAT_D
+    TYPE: ClassVar[int] = PayloadType.ATTRIBUTES
+    kind: int
+    identifier: int
+    attributes: tuple[Attribute, ...]
+    padding: bytes = b""
+    """Up to three zeros: some stacks fill the payload up to whole words."""
+
+    @classmethod
+    def read(cls, r: Reader) -> "Attributes":
+        """Raises ``Malformed``."""
+        kind = r.u8("kind")
+        r.u8("reserved")
+        identifier = r.u16("identifier")
+        return cls(kind, identifier, read_attributes(r, padded=True), r.rest("padding"))
+
+    def write(self) -> bytes:
+        """The body."""
+        head = bytes((self.kind, 0)) + self.identifier.to_bytes(2)
+        return head + b"".join(each.write() for each in self.attributes) + self.padding
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A piece of a message that is too large for one datagram. ``identifier`` joins the pieces, ``number`` counts them
+    from 1."""
+
+    TYPE: ClassVar[int] = PayloadType.FRAGMENT
+    identifier: int
+    number: int
+    flags: int
     data: bytes
 
     @classmethod
-    def read(cls, r: Reader) -> "NatDetection":
+    def read(cls, r: Reader) -> "Fragment":
+        """Raises ``Malformed``."""
+        identifier = r.u16("identifier")
+        number = r.u8("number")
+        if not number:
+            raise r.fail("number", "is 0, fragments are counted from 1")
+        flags = r.u8("flags")
+        data = r.rest("data")
+        if not data:
+            raise r.fail("data", "is empty")
+        return cls(identifier, number, flags, data)
+
+    def write(self) -> bytes:
+        """The body."""
+        return self.identifier.to_bytes(2) + bytes((self.number, self.flags)) + self.data
+
+    @property
+    def last(self) -> bool:
+        """Whether no piece follows."""
+        return bool(self.flags & LAST_FRAGMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class NatDetection:
+    """Hash of an address and port (RFC 3947 section 3.2); ``draft`` under the number of the drafts before it."""
+
+    TYPE: ClassVar[int] = PayloadType.NAT_D
+    data: bytes
+    draft: bool = False
+
+    @classmethod
+    def read(cls, r: Reader, draft: bool = False) -> "NatDetection":
         """The body whole: a wrong length is no match, not an error."""
-        return cls(r.rest("data"))
+        return cls(r.rest("data"), draft)
 
     def write(self) -> bytes:
         """The body."""
@@ -266,13 +329,14 @@ class NatDetection:
 
 @dataclass(frozen=True, slots=True)
 class NatOriginalAddress:
-    """An address before translation (RFC 3947 section 5.2)."""
+    """An address before translation (RFC 3947 section 5.2); ``draft`` under the number of the drafts before it."""
 
     TYPE: ClassVar[int] = PayloadType.NAT_OA
     address: IPv4Address | IPv6Address
+    draft: bool = False
 
     @classmethod
-    def read(cls, r: Reader) -> "NatOriginalAddress":
+    def read(cls, r: Reader, draft: bool = False) -> "NatOriginalAddress":
         """Raises ``Malformed``."""
         kind = r.u8("kind")
         r.octets("reserved", 3)
@@ -280,7 +344,7 @@ class NatOriginalAddress:
             raise r.fail("kind", f"is {kind}, wants an address")
         address = ip_address(r.octets("address", 4 if kind == IdType.IPV4_ADDR else 16))
         r.done()
-        return cls(address)
+        return cls(address, draft)
 
     def write(self) -> bytes:
         """The body."""
@@ -313,6 +377,8 @@ Payload = (
     | Notify
     | Delete
     | VendorId
+    | Attributes
+    | Fragment
     | NatDetection
     | NatOriginalAddress
     | Unknown
@@ -330,6 +396,8 @@ _KNOWN = (
     Notify,
     Delete,
     VendorId,
+    Attributes,
+    Fragment,
     NatDetection,
     NatOriginalAddress,
 )
@@ -338,11 +406,22 @@ PAYLOADS = {each.TYPE: each for each in _KNOWN}
 
 def payload_type(payload: Payload) -> int:
     """The number that announces a payload."""
-    return payload.kind if isinstance(payload, Unknown) else payload.TYPE
+    match payload:
+        case Unknown(kind=kind):
+            return kind
+        case NatDetection(draft=True):
+            return PayloadType.NAT_D_DRAFT
+        case NatOriginalAddress(draft=True):
+            return PayloadType.NAT_OA_DRAFT
+    return payload.TYPE
 
 
 def read_payload(kind: int, r: Reader) -> Payload:
     """The body of a payload of that type. Raises ``Malformed``."""
+    if kind == PayloadType.NAT_D_DRAFT:
+        return NatDetection.read(r, draft=True)
+    if kind == PayloadType.NAT_OA_DRAFT:
+        return NatOriginalAddress.read(r, draft=True)
     known = PAYLOADS.get(kind)
     return Unknown(kind, r.rest("data")) if known is None else known.read(r)
 

@@ -10,11 +10,15 @@ from ikeview.ikev1 import main_mode, quick_mode
 from ikeview.wire.message import Chain, read_chain, write_chain
 from ikeview.wire.numbers import IdType, PayloadType
 from ikeview.wire.payloads import (
+    Attributes,
+    Certificate,
+    Fragment,
     HashPayload,
     Identification,
     KeyExchange,
     Nonce,
     Payload,
+    Signature,
     Unknown,
     VendorId,
     payload_type,
@@ -72,6 +76,33 @@ def test_quick_mode_knows_what_may_be_there() -> None:
 )
 def test_the_first_row_of_quick_mode(payloads: tuple[Payload, ...], reason: DropReason | None) -> None:
     assert verdict(quick_mode.LADDER[0], *payloads) is reason
+
+
+def test_the_words_of_signatures_certificates_and_transactions() -> None:
+    rows = ladder("""
+        HDR*, IDii, [CERT,] SIG_I   -->
+                                    <--  HDR*, IDir [, CERT], SIG_R
+        HDR*, HASH(1), ATTR         -->
+    """)
+    assert [row.required for row in rows] == [
+        (PayloadType.ID, PayloadType.SIG), (PayloadType.ID, PayloadType.SIG),
+        (PayloadType.HASH, PayloadType.ATTRIBUTES),
+    ]  # fmt: skip
+    sig, cert = Signature(b"s" * 64), Certificate(4, b"c" * 300)
+    for row in rows[:2]:
+        assert verdict(row, ID, sig) is None
+        assert verdict(row, ID, cert, cert, cert, sig) is None
+        assert verdict(row, ID, cert) is DropReason.MISSING_PAYLOAD
+    assert verdict(rows[2], HASH, Attributes(1, 7, ())) is None
+    assert verdict(rows[2], Attributes(1, 7, ()), HASH) is DropReason.MISSING_PAYLOAD
+    assert verdict(rows[2], HASH) is DropReason.MISSING_PAYLOAD
+
+
+def test_a_fragment_stands_in_no_row() -> None:
+    for row in (*main_mode.LADDER, *quick_mode.LADDER):
+        needed: dict[int, Payload] = {1: SA, 4: KE, 5: ID, 8: HASH, 10: NONCE}
+        payloads = [needed[kind] for kind in row.required]
+        assert verdict(row, *payloads, Fragment(1, 1, 1, b"x")) is DropReason.EXTRA_PAYLOAD
 
 
 def test_what_must_not_be_there_is_refused() -> None:

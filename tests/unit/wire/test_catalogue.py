@@ -6,8 +6,9 @@ with these.
 
 import pytest
 
+from ikeview.wire.attributes import Attribute
 from ikeview.wire.message import MAX_PADDING, MAX_PAYLOADS, read_chain
-from ikeview.wire.payloads import NatDetection, Unknown, VendorId
+from ikeview.wire.payloads import Attributes, NatDetection, Unknown, VendorId
 from ikeview.wire.reader import Malformed
 from ikeview.wire.sa import MAX_PROPOSALS, MAX_TRANSFORMS, SecurityAssociation
 from tests.support.vectors import VECTORS
@@ -82,6 +83,8 @@ def test_p04_next_payload_without_octets() -> None:
         (130, bytes(20), 10),
         (21, bytes.fromhex("01000000c0000201"), 2),
         (131, bytes.fromhex("01000000c0000201"), 2),
+        (14, bytes.fromhex("01001234"), 1),
+        (132, b"\0\1\1\0x", 1),
         (99, b"", MAX_PAYLOADS),
     ],
 )
@@ -100,20 +103,22 @@ def test_p06_a_thousand_empty_vendor_ids() -> None:
 
 
 def test_p06_many_kinds_stay_below_the_total() -> None:
-    kinds = [99 + index for index in range(MAX_PAYLOADS + 1)]
+    kinds = [140 + index for index in range(MAX_PAYLOADS + 1)]
     refusal = _refused(message(kinds[0], chain(*[(kind, b"") for kind in kinds])))
     assert str(refusal) == "payload[50]: more than 50 payloads"
 
 
-@pytest.mark.parametrize("kind", [14, 15, 16, 99, 128, 132, 255])
+@pytest.mark.parametrize("kind", [15, 16, 99, 128, 133, 255])
 def test_p07_unknown_payloads_are_kept_and_passed_over(kind: int) -> None:
     _, payloads = decode(message(13, chain((13, b"before"), (kind, b"private"), (13, b"after"))))
     assert list(payloads) == [VendorId(b"before"), Unknown(kind, b"private"), VendorId(b"after")]
 
 
-def test_p08_nat_d_of_the_drafts_is_passed_over_under_its_own_number() -> None:
-    _, payloads = decode(message(20, chain((20, b"rfc"), (130, b"draft"))))
-    assert list(payloads) == [NatDetection(b"rfc"), Unknown(130, b"draft")]
+def test_p08_nat_d_of_the_drafts_keeps_its_own_number() -> None:
+    data = message(20, chain((20, b"rfc"), (130, b"draft")))
+    _, payloads = decode(data)
+    assert list(payloads) == [NatDetection(b"rfc"), NatDetection(b"draft", draft=True)]
+    assert_faithful(data)
     assert payloads.names() == ("NAT-D*2",)
 
 
@@ -232,3 +237,34 @@ def test_k09_address_ids_have_one_size(kind: int, size: int) -> None:
 def test_k09_other_ids_have_any_size_but_none(kind: int) -> None:
     assert_faithful(message(5, generic(0, bytes((kind, 0, 0, 0)) + b"x")))
     assert _refused(message(5, generic(0, bytes((kind, 0, 0, 0))))).why == "is empty"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4])
+def test_f01_a_fragment_without_data(size: int) -> None:
+    assert _refused(message(132, generic(0, b"\0\1\1\1"[:size]))).where.startswith("payload[0].")
+
+
+def test_f02_fragments_are_counted_from_1() -> None:
+    refusal = _refused(message(132, generic(0, b"\0\1\0\1data")))
+    assert str(refusal) == "payload[0].number: is 0, fragments are counted from 1"
+    assert_faithful(message(132, generic(0, b"\0\1\xff\1data")))
+
+
+@pytest.mark.parametrize("rest", ["", "00", "0000", "000000"])
+def test_u08_attributes_may_end_in_too_few_zeros_for_another(rest: str) -> None:
+    data = message(14, generic(0, bytes.fromhex("02001234 00010001ff" + rest)))
+    found = decode(data)[1].first(Attributes)
+    assert found is not None
+    assert found.attributes == (Attribute(1, b"\xff", False),)
+    assert_faithful(data)
+
+
+@pytest.mark.parametrize("rest", ["01", "0001", "000001", "80 01 00"])
+def test_u08_attributes_end_in_nothing_else(rest: str) -> None:
+    refusal = _refused(message(14, generic(0, bytes.fromhex("02001234 00010001ff" + rest))))
+    assert refusal.where.startswith("payload[0].attribute[1].")
+
+
+def test_u08_a_thousand_dns_servers() -> None:
+    servers = bytes.fromhex("00030004 c0000235") * 1000
+    assert _refused(message(14, generic(0, bytes.fromhex("02001234") + servers))).why == "more than 64 attributes"

@@ -12,9 +12,11 @@ from ikeview.wire.message import chain_names, first_type, read_chain, write_chai
 from ikeview.wire.numbers import IdType, NotifyType, PayloadType, is_error, notify_label
 from ikeview.wire.payloads import (
     PAYLOADS,
+    Attributes,
     Certificate,
     CertificateRequest,
     Delete,
+    Fragment,
     HashPayload,
     Identification,
     KeyExchange,
@@ -80,8 +82,19 @@ KNOWN: list[tuple[int, str, Payload]] = [
     (20, "54a6c402", NatDetection(bytes.fromhex("54a6c402"))),
     (21, "01000000 c0000201", NatOriginalAddress(IPv4Address("192.0.2.1"))),
     (21, "05000000 20010db8000000000000000000000001", NatOriginalAddress(IPv6Address("2001:db8::1"))),
+    (14, "01 00 1234", Attributes(1, 0x1234, ())),
+    (
+        14,
+        "02 00 0001 c0880000 4089 0003 627562",
+        Attributes(2, 1, (Attribute(16520, b"\0\0", True), Attribute(16521, b"bub", False))),
+    ),
+    (14, "04 00 ffff 0001 0001 61 000000", Attributes(4, 65535, (Attribute(1, b"a", False),), bytes(3))),
+    (132, "0001 01 00 cafe", Fragment(1, 1, 0, b"\xca\xfe")),
+    (132, "ffff ff 01 00", Fragment(0xFFFF, 255, 1, b"\0")),
+    (130, "cafe", NatDetection(b"\xca\xfe", draft=True)),
+    (131, "01000000 c0000201", NatOriginalAddress(IPv4Address("192.0.2.1"), draft=True)),
     (99, "cafe", Unknown(99, b"\xca\xfe")),
-    (130, "cafe", Unknown(130, b"\xca\xfe")),
+    (15, "cafe", Unknown(15, b"\xca\xfe")),
 ]
 
 
@@ -142,9 +155,13 @@ payloads: st.SearchStrategy[Payload] = st.one_of(
     st.builds(Notify, four_octets, octet, two_octets, st.binary(max_size=255), some),
     deletes,
     st.builds(VendorId, some),
-    st.builds(NatDetection, some),
-    st.builds(NatOriginalAddress, st.ip_addresses()),
-    st.builds(Unknown, octet.filter(lambda kind: kind and kind not in PAYLOADS), some),
+    st.builds(NatDetection, some, st.booleans()),
+    st.builds(NatOriginalAddress, st.ip_addresses(), st.booleans()),
+    st.builds(
+        Attributes, octet, two_octets, st.lists(attributes, max_size=9).map(tuple), st.integers(0, 3).map(bytes)
+    ),
+    st.builds(Fragment, two_octets, st.integers(1, 255), octet, st.binary(min_size=1, max_size=300)),
+    st.builds(Unknown, octet.filter(lambda kind: kind and kind not in {*PAYLOADS, 130, 131}), some),
 )
 
 
@@ -162,7 +179,7 @@ def test_chain_of_write_is_the_same_values(listed: list[Payload]) -> None:
     assert [data[each.start + 4 : each.end] for each in chain.carried] == [each.body for each in chain.carried]
 
 
-@given(st.sampled_from(sorted({*PAYLOADS, 2, 3, 14, 99, 130, 132, 255})), st.binary(max_size=200))
+@given(st.sampled_from(sorted({*PAYLOADS, 2, 3, 15, 99, 130, 131, 255})), st.binary(max_size=200))
 def test_any_body_is_refused_or_written_back_as_it_came(kind: int, body: bytes) -> None:
     refusal = wire_bytes.refusal_of(wire_bytes.message(kind, wire_bytes.generic(0, body)))
     assert refusal is None or refusal.where.startswith("payload[0]")

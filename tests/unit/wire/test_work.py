@@ -64,6 +64,8 @@ WORST = {
     "SPIs of one octet": message(12, generic(0, bytes.fromhex("00000001 03012000") + bytes(8192))),
     "as many SPIs as there may be": message(12, generic(0, bytes.fromhex("00000001 03040400") + bytes(4096))),
     "50 payloads of 195 octets": message(200, chain(*[(200 + index % 50, bytes(195)) for index in range(50)])),
+    "attributes of mode config": message(14, generic(0, bytes(4) + b"\x40\x88\0\0" * (ROOM // 4))),
+    "one fragment": message(132, generic(0, b"\0\1\1\1" + bytes(ROOM))),
     "one payload": message(13, generic(0, bytes(MAX_MESSAGE - 32))),
 }
 REFUSED = {
@@ -74,6 +76,7 @@ REFUSED = {
     "attributes in one transform",
     "empty attributes in one transform",
     "SPIs of one octet",
+    "attributes of mode config",
 }
 
 
