@@ -44,3 +44,25 @@ def settings(
     )
     spec = replace(spec, **(peer or {}))
     return Settings(EngineSpec(), UiSpec(), (spec,))
+
+
+def world(*, peers: dict[str, str], here: str, hub: bool, **changes: Any) -> Settings:
+    """An end of a star: a hub with one tunnel to each spoke, or a spoke with one to the hub.
+
+    ``peers`` are names and addresses (or ``any``) of the others; the spoke ``sN`` has the network number N of 172.16/12
+    cut into /28 behind it. ``changes`` are the peers', ``child`` among them the tunnels'."""
+    child = changes.pop("child", {})
+    specs = []
+    for name, there in peers.items():
+        spoke = int((name if hub else here)[1:])
+        far, near = ip_network(((172 << 24) + (16 << 16) + (spoke << 4), 28)), ip_network("10.1.0.0/16")
+        mine, yours = (near, far) if hub else (far, near)
+        lan = TunnelSpec(
+            name, "lan", Selector(mine), Selector(yours), (EspSuite.parse("aes128gcm16"),), start=Start.MANUAL
+        )
+        spec = PeerSpec(
+            name, there, SECRET, (Phase1Suite.parse("aes128-sha256-x25519"),), (replace(lan, **child),),
+            remote_address=None if there == "any" else ip_address(there), keepalive=KeepaliveSpec(method="off"),
+        )
+        specs.append(replace(spec, **changes))
+    return Settings(EngineSpec(), UiSpec(), tuple(specs))
