@@ -35,13 +35,12 @@ class NatBox:
         """Where a datagram from inside comes from as the world sees it."""
         self._expire(now)
         towards = destination if self.by_destination else None
-        for port, mapping in self._mappings.items():
-            if (mapping.inner, mapping.towards) == (source, towards):
-                break
-        else:
-            port, mapping = next(self._ports), _Mapping(source, towards, now)
-            self._mappings[port], self._spoken_to[port] = mapping, set()
-        mapping.used_at = now
+        port = next(
+            (port for port, each in self._mappings.items() if (each.inner, each.towards) == (source, towards)), 0
+        ) or next(self._ports)
+        if port not in self._mappings:
+            self._mappings[port], self._spoken_to[port] = _Mapping(source, towards, now), set()
+        self._mappings[port].used_at = now
         self._spoken_to[port].add(destination)
         return Spot(self.public, port)
 

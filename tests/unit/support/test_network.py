@@ -1,5 +1,6 @@
 """The simulated network does what it says, and ikeview lives with it."""
 
+import itertools
 from ipaddress import IPv4Address, ip_address
 from random import Random
 from typing import Any
@@ -141,7 +142,7 @@ def test_the_weather_is_what_was_asked_for() -> None:
     bursts = Weather(bursts=Bursts(), chance=Random(2))
     lost = [not bursts.delays(100) for _ in range(50_000)]
     assert 0.03 < sum(lost) / 50_000 < 0.06
-    both = sum(one and other for one, other in zip(lost, lost[1:], strict=False))
+    both = sum(one and other for one, other in itertools.pairwise(lost))
     # far more pairs than chance alone would make of so few losses
     assert both / sum(lost) > 0.6
     small = Weather(mtu=1400)
