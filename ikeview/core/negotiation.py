@@ -45,6 +45,7 @@ class Negotiation:
         local_id: str = "",
         offered: tuple[str, ...] = (),
         asked: str = "",
+        method: str = "psk",
         tunnel_of: Callable[[Any], str] | None = None,
     ) -> None:
         self.peer = peer
@@ -59,7 +60,7 @@ class Negotiation:
         self._context = context
         self._failure = Failure(
             run.exchange.name, run.role is Role.INITIATOR, 0, False, 0, 0.0, str(local), str(remote),
-            local_id=local_id, offered=offered, detail=asked,
+            local_id=local_id, offered=offered, detail=asked, method=method,
         )
         self._tunnel_of = tunnel_of
         self._drops: list[DropReason] = []
@@ -197,6 +198,7 @@ class Negotiation:
             seconds=now - (run.sent_at if run.sends else run.begun),
             local=str(self.local),
             remote=str(self.remote),
+            size=len(run.outstanding) if run.outstanding is not None else 0,
             floated=self.floated,
             drops=tuple(self._drops),
         )

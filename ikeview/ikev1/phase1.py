@@ -113,7 +113,7 @@ class Phase1s:
         spec = self._peer.spec
         negotiation = Negotiation(
             context, spec.name, "", run, local, remote, floated=False, why=why, attempt=self._attempt,
-            local_id=str(spec.local_id or Identity.of_address(local.host)),
+            local_id=str(spec.local_id or Identity.of_address(local.host)), method=str(spec.auth_method),
             offered=tuple(str(suite) for suite in spec.proposals),
         )
         self.negotiations[cookie] = negotiation
@@ -176,7 +176,7 @@ class Phase1s:
         )
         negotiation = Negotiation(
             context, spec.name, "", run, arrival.local, arrival.remote, floated=arrival.floated, why="peer",
-            local_id=str(spec.local_id or Identity.of_address(arrival.local.host)),
+            local_id=str(spec.local_id or Identity.of_address(arrival.local.host)), method=str(spec.auth_method),
         )
         try:
             negotiation.listen(now, header, arrival.data)
