@@ -86,25 +86,35 @@ class Phase1Suite:
         return f"{self.cipher.name}-{self.hash.name}-{self.group.name}"
 
 
+_ESN = ("esn", "noesn")
+
+
 @dataclass(frozen=True, slots=True)
 class EspSuite:
-    """What phase 2 agrees on: cipher, integrity (none with AEAD) and, for PFS, a group."""
+    """What phase 2 agrees on: cipher, integrity (none with AEAD) and, for PFS, a group; ``esn``: sequence numbers have
+    64 bits (RFC 4303 section 2.2.1)."""
 
     cipher: EspCipher
     integrity: Integrity | None
     group: Group | None
+    esn: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "EspSuite":
         """From its words in any order. Raises ``BadProposal``."""
-        cipher, integrity, group = _pick(text, ESP_CIPHERS, INTEGRITIES, GROUPS)
+        words = text.strip().lower().split("-")
+        esn = [word for word in words if word in _ESN]
+        if len(esn) > 1:
+            raise BadProposal(f"{text!r} says {esn[0]} and {esn[1]}")
+        plain = "-".join(word for word in words if word not in _ESN)
+        cipher, integrity, group = _pick(plain, ESP_CIPHERS, INTEGRITIES, GROUPS)
         if cipher is None:
             raise BadProposal(f"{text!r} lacks a cipher; complete is for example aes256-sha256-modp2048")
         if cipher.aead and integrity is not None:
             raise BadProposal(f"{text!r}: {cipher.name} authenticates by itself, leave {integrity.name} out")
         if not cipher.aead and integrity is None:
             raise BadProposal(f"{text!r} lacks an integrity algorithm, for example {cipher.name}-sha256")
-        return cls(cipher, integrity, group)
+        return cls(cipher, integrity, group, esn == ["esn"])
 
     @property
     def keymat_size(self) -> int:
@@ -127,4 +137,5 @@ class EspSuite:
         return tuple(part.weak for part in (self.cipher, self.integrity, self.group) if part is not None and part.weak)
 
     def __str__(self) -> str:
-        return "-".join(part.name for part in (self.cipher, self.integrity, self.group) if part is not None)
+        names = [part.name for part in (self.cipher, self.integrity, self.group) if part is not None]
+        return "-".join([*names, "esn"] if self.esn else names)

@@ -167,3 +167,25 @@ def test_numbers() -> None:
     assert {each.name: (each.attribute_id, each.key_size, each.icv_size) for each in INTEGRITIES.values()} == {
         "md5": (1, 16, 12), "sha1": (2, 20, 12), "sha256": (5, 32, 16), "sha384": (6, 48, 24), "sha512": (7, 64, 32),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "esn", "name"),
+    [
+        ("aes256gcm16-modp2048-esn", True, "aes256gcm16-modp2048-esn"),
+        ("esn-aes128-sha256", True, "aes128-sha256-esn"),
+        ("aes128-sha256-noesn", False, "aes128-sha256"),
+        ("aes128-sha256", False, "aes128-sha256"),
+    ],
+)
+def test_extended_sequence_numbers_are_a_word(text: str, esn: bool, name: str) -> None:
+    suite = EspSuite.parse(text)
+    assert suite.esn is esn
+    assert str(suite) == name
+    assert EspSuite.parse(name) == suite
+
+
+@pytest.mark.parametrize("text", ["aes128-sha256-esn-noesn", "aes128-sha256-esn-esn"])
+def test_extended_sequence_numbers_are_said_once(text: str) -> None:
+    with pytest.raises(BadProposal, match="says esn and"):
+        EspSuite.parse(text)
