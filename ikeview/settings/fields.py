@@ -11,7 +11,7 @@ from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
 from ikeview.core.identity import BadIdentity, Identity, IdentityPattern
-from ikeview.core.specs import Address, Method, Selector, Start, WhenDown
+from ikeview.core.specs import Address, Method, Network, Start, WhenDown
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import BadProposal, EspSuite, Phase1Suite
 from ikeview.settings import values
@@ -128,17 +128,31 @@ def _port(value: object) -> int:
     return value
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise refusal(BadValue(f"wants true or false, not {kind_of(value)}", "write it without quotes"))
+    return value
+
+
+Flag = Annotated[bool, PlainValidator(_flag)]
 Port = Annotated[int, PlainValidator(_port)]
 Text = Annotated[str, _from_text(str, "text")]
 FileName = Annotated[str, _from_text(_path, "../secrets/tokyo.psk")]
 SecretText = Annotated[Secret, _from_text(lambda text: Secret(text.encode()), "...")]
 Name = Annotated[str, _from_text(values.parse_name, "tokyo")]
+Folder = Annotated[str, _from_text(values.parse_folder, "/var/lib/ikeview")]
+User = Annotated[str, _from_text(values.parse_user, "alice")]
 ListenAddress = Annotated[Address, _from_text(values.parse_address, "0.0.0.0")]
 RemotePlace = Annotated[values.Remote, _from_text(values.parse_remote, "203.0.113.9")]
 LocalPlace = Annotated[str, _from_text(values.parse_local, "any")]
 Id = Annotated[Identity, _from_text(_identity, "fqdn:gw.example.net")]
 IdPattern = Annotated[IdentityPattern, _from_text(_pattern, "fqdn:gw.example.net")]
-TrafficSelector = Annotated[Selector, _from_text(values.parse_selector, "10.1.0.0/24")]
+TrafficSelector = Annotated[values.Traffic, _from_text(values.parse_traffic, "10.1.0.0/24")]
+HostAddress = Annotated[Address, _from_text(values.parse_unicast, "10.2.0.1")]
+Pool = Annotated[Network, _from_text(values.parse_pool, "10.3.0.0/24")]
+IPv4Part = Annotated[Network, _from_text(values.parse_ipv4_network, "10.1.0.0/16")]
+Domain = Annotated[str, _from_text(values.parse_domain, "example.net")]
+Banner = Annotated[str, _from_text(values.parse_banner, "Welcome")]
 Phase1Proposal = Annotated[Phase1Suite, _from_text(_phase1, "aes256-sha256-modp2048")]
 EspProposal = Annotated[EspSuite, _from_text(_esp, "aes256gcm16-modp2048")]
 Lifetime = Annotated[float, _duration(LIFETIME_LEAST, LIFETIME_MOST, "1h")]
@@ -147,13 +161,19 @@ Interval = Annotated[float, _duration(INTERVAL_LEAST, INTERVAL_MOST, "10s")]
 Lifebytes = Annotated[int, _from_text(_within(parse_size, BYTES_LEAST, BYTES_MOST, format_size), "4GB")]
 
 Ike = Annotated[str, _choice("v1", later=("v2",), kind=str)]
-ExchangeMode = Annotated[str, _choice("main", later=("aggressive",), kind=str)]
+ExchangeMode = Annotated[str, _choice("main", "aggressive", kind=str)]
 PeerRole = Annotated[str, _choice("both", "initiator", "responder", kind=str)]
-AuthMethod = Annotated[Method, _choice("psk", later=("rsa", "ecdsa", "xauth-psk", "xauth-rsa", "hybrid"), kind=Method)]
-KeepaliveMethod = Annotated[str, _choice("dpd", "off", later=("icmp",), kind=str)]
+AuthMethod = Annotated[Method, _choice(*Method, kind=Method)]
+Revocation = Annotated[str, _choice("ifpresent", "strict", kind=str)]
+End = Annotated[str, _choice("client", "server", kind=str)]
+ConfigMethod = Annotated[str, _choice("pull", "push", kind=str)]
+Uniqueness = Annotated[str, _choice("replace", "keep", "never", kind=str)]
+Fragmentation = Annotated[str, _choice("auto", "force", "off", kind=str)]
+KeepaliveMethod = Annotated[str, _choice("dpd", "icmp", "off", kind=str)]
+KeepaliveWhen = Annotated[str, _choice("periodic", "idle", "on-demand", kind=str)]
 KeepaliveAction = Annotated[str, _choice("restart", "clear", "hold", kind=str)]
 Traversal = Annotated[str, _choice("auto", "force", "off", kind=str)]
-EspMode = Annotated[str, _choice("tunnel", later=("transport",), kind=str)]
+EspMode = Annotated[str, _choice("tunnel", "transport", kind=str)]
 StartWhen = Annotated[Start, _choice(*Start, kind=Start)]
 Down = Annotated[WhenDown, _choice(*WhenDown, kind=WhenDown)]
 PlaneName = Annotated[str, _choice("auto", "esp", "memory", later=("xfrm",), kind=str)]

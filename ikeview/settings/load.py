@@ -2,36 +2,52 @@
 
 import os
 import re
+import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ikeview.core.specs import EngineSpec, KeepaliveSpec, PeerSpec, Settings, TunnelSpec, UiSpec
-from ikeview.crypto.secret import Secret
-from ikeview.settings import secret
+from ikeview.core.specs import (
+    EngineSpec,
+    KeepaliveSpec,
+    ModeConfigSpec,
+    PeerSpec,
+    Selector,
+    Settings,
+    TunnelSpec,
+    UiSpec,
+    XauthSpec,
+)
+from ikeview.settings.between import Named, between_peers
+from ikeview.settings.credentials import Credentials, read_credentials
 from ikeview.settings.files import Content, read_file
 from ikeview.settings.problems import BadValue, Problem, SettingsError
-from ikeview.settings.rules import Named, between_peers, margin, peer_findings, program_findings
-from ikeview.settings.schema import Auth, Peer, Program, Tunnel
+from ikeview.settings.rules import peer_findings, program_findings
+from ikeview.settings.schema import Config, Keepalive, Peer, Program, Tunnel, Xauth
 from ikeview.settings.shape import Finding, fit, relevant
-from ikeview.settings.values import parse_name
+from ikeview.settings.tunnel_rules import margin, versions
+from ikeview.settings.values import Traffic, parse_name
+from ikeview.settings.warn import warnings
 
 T = TypeVar("T")
 
 FILE_LIMIT = 1_000_000
 """Octets of one file."""
+_TELLING_APART = frozenset({"remote", "role", "local", "mode", "auth.method", "remote_id"})
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def load(folder: Path) -> Settings:
+def load(folder: Path, wall: float | None = None) -> Settings:
     """The validated settings of ``folder``: ``ikeview.toml`` (defaults without it) and ``peers/*.toml`` (may be none).
+    What ends soon is judged by ``wall``, UTC seconds since 1970; None: now.
 
     Raises ``SettingsError`` with every problem of every file.
     """
     reading = _Reading(folder)
-    settings = reading.settings()
+    settings = reading.settings(time.time() if wall is None else wall)
     if settings is None:
         raise SettingsError(tuple(reading.problems))
     return settings
@@ -44,12 +60,12 @@ class _PeerFile:
     content: Content
     peer: Peer
     findings: list[Finding]
+    credentials: Credentials
     name: str = ""
-    secret: Secret | None = None
 
     def named(self, file: str) -> Named:
         """For the rules between peers."""
-        unsure = any(each.key in ("remote", "role", "local") for each in self.findings)
+        unsure = any(each.key in _TELLING_APART for each in self.findings)
         return Named(file, self.name, None if unsure else self.peer.remote, self.peer)
 
 
@@ -60,7 +76,7 @@ class _Reading:
         self.folder = folder
         self.problems: list[Problem] = []
 
-    def settings(self) -> Settings | None:
+    def settings(self, wall: float) -> Settings | None:
         """None if there are problems."""
         if not os.path.isdir(self.folder):
             there = os.path.lexists(self.folder)
@@ -82,9 +98,9 @@ class _Reading:
             return None
         engine, ui = program.engine, program.ui
         return Settings(
-            EngineSpec(tuple(engine.listen), engine.port, engine.nat_port, engine.dataplane),
+            EngineSpec(tuple(engine.listen), engine.port, engine.nat_port, engine.dataplane, engine.state),
             UiSpec(ui.theme, tuple(ui.keys.items())),
-            tuple(_peer_spec(each) for each in files),
+            tuple(_with_warnings(_peer_spec(each), wall) for each in files),
             str(self.folder),
         )
 
@@ -119,25 +135,14 @@ class _Reading:
             return None
         content, data = read
         peer, findings = fit(Peer, data)
-        file = _PeerFile(content, peer, findings + relevant(peer_findings(peer), findings))
+        file = _PeerFile(content, peer, findings + relevant(peer_findings(peer), findings), Credentials())
         if peer.name is not None:
             file.name = peer.name
         elif not any(each.key == "name" for each in findings):
             file.name = self._found(file, "name", lambda: parse_name(path.stem)) or ""
-        if peer.auth is not None:
-            self._secret(file, peer.auth)
+        file.credentials, wrong = read_credentials(peer, content)
+        file.findings += relevant(iter(wrong), findings)
         return file
-
-    def _secret(self, file: _PeerFile, auth: Auth) -> None:
-        """Looks at every way that is written, so that one run shows what is wrong with each."""
-        name, variable, text = auth.secret_file, auth.secret_env, auth.secret
-        beside = file.content.path.parent
-        if name is not None:
-            file.secret = self._found(file, "auth.secret_file", lambda: secret.from_file(name, beside))
-        if variable is not None:
-            file.secret = self._found(file, "auth.secret_env", lambda: secret.from_environment(variable))
-        if text is not None:
-            file.secret = self._found(file, "auth.secret", lambda: secret.from_peer_file(text, file.content))
 
     def _parse(self, path: Path) -> tuple[Content, dict[str, Any]] | None:
         """A file's text as TOML; None, and a problem, if it cannot be read or parsed."""
@@ -168,12 +173,26 @@ class _Reading:
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self.folder))
 
+    def _shown(self, path: Path) -> str:
+        """The path as in ``Problem.file``."""
+        return os.path.relpath(path, self.folder) if _lies_in(path, self.folder) else os.path.normpath(path)
+
     def _report_all(self, file: str, findings: list[Finding]) -> None:
         for each in findings:
-            self._report(file, each.key, each.text, each.hint)
+            if each.file is None:
+                self._report(file, each.key, each.text, each.hint)
+                continue
+            problem = Problem(self._shown(each.file), "", each.text, each.hint, each.line)
+            if problem not in self.problems:
+                # several peers may name one file
+                self.problems.append(problem)
 
     def _report(self, file: str, key: str, text: str, hint: str, line: int | None = None) -> None:
         self.problems.append(Problem(file, key, text, hint, line))
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
 
 
 def _syntax(message: str, data: bytes) -> tuple[str, int | None]:
@@ -194,37 +213,79 @@ def _given(value: T | None) -> T:
     return value
 
 
+def _with_warnings(spec: PeerSpec, wall: float) -> PeerSpec:
+    return replace(spec, warnings=warnings(spec, wall))
+
+
 def _peer_spec(file: _PeerFile) -> PeerSpec:
-    peer, keepalive = file.peer, file.peer.keepalive
-    remote, phase1 = _given(peer.remote), _given(peer.phase1)
+    peer, got = file.peer, file.credentials
+    remote, phase1, auth = _given(peer.remote), _given(peer.phase1), _given(peer.auth)
     return PeerSpec(
         name=file.name,
         remote=remote.text,
         remote_address=remote.address,
         remote_network=remote.network,
-        secret=_given(file.secret),
+        secret=got.secret,
         proposals=tuple(_given(phase1.proposals)),
-        tunnels=tuple(_tunnel_spec(file.name, each) for each in _given(peer.tunnel)),
+        tunnels=tuple(_tunnel_spec(file.name, peer, each) for each in _given(peer.tunnel)),
         local=peer.local,
-        local_id=peer.local_id,
+        local_id=got.local_id(peer.local_id),
         remote_id=peer.remote_id,
         ike=peer.ike,
         mode=peer.mode,
         role=peer.role,
-        auth_method=_given(peer.auth).method,
+        auth_method=auth.method,
+        certificates=got.certificates,
+        key=got.key,
+        trust=got.trust,
+        aggressive_psk=auth.aggressive_psk,
+        xauth=None if peer.xauth is None else _xauth_spec(peer.xauth, got),
+        config=None if peer.config is None else _config_spec(peer.config),
+        unique=peer.unique,
+        fragmentation=peer.fragmentation,
         lifetime=phase1.lifetime,
-        keepalive=KeepaliveSpec(keepalive.method, keepalive.interval, keepalive.timeout, keepalive.action),
+        keepalive=_keepalive_spec(peer.keepalive),
         nat_traversal=peer.nat.traversal,
         nat_keepalive=peer.nat.keepalive,
     )
 
 
-def _tunnel_spec(peer: str, tunnel: Tunnel) -> TunnelSpec:
+def _xauth_spec(xauth: Xauth, got: Credentials) -> XauthSpec:
+    return XauthSpec(xauth.role == "server", xauth.user or "", got.password, got.users)
+
+
+def _config_spec(config: Config) -> ModeConfigSpec:
+    return ModeConfigSpec(
+        server=config.role == "server",
+        push=config.method == "push",
+        pool=config.pool,
+        dns=tuple(config.dns or ()),
+        domain=config.domain or "",
+        banner=config.banner or "",
+        split_include=tuple(config.split_include or ()),
+    )
+
+
+def _keepalive_spec(keepalive: Keepalive) -> KeepaliveSpec:
+    return KeepaliveSpec(
+        keepalive.method,
+        keepalive.interval,
+        keepalive.timeout,
+        keepalive.action,
+        keepalive.when,
+        keepalive.target,
+        keepalive.source,
+    )
+
+
+def _tunnel_spec(name: str, peer: Peer, tunnel: Tunnel) -> TunnelSpec:
+    local, remote = _given(tunnel.local), _given(tunnel.remote)
+    mine, theirs = versions(peer, tunnel)
     return TunnelSpec(
-        peer=peer,
+        peer=name,
         name=_given(tunnel.name),
-        local=_given(tunnel.local),
-        remote=_given(tunnel.remote),
+        local=_selector(local, mine or theirs),
+        remote=_selector(remote, theirs or mine),
         proposals=tuple(_given(tunnel.proposals)),
         mode=tunnel.mode,
         lifetime=tunnel.lifetime,
@@ -232,4 +293,14 @@ def _tunnel_spec(peer: str, tunnel: Tunnel) -> TunnelSpec:
         rekey_margin=margin(tunnel),
         start=tunnel.start,
         when_down=tunnel.when_down,
+        local_dynamic=local.dynamic,
+        remote_dynamic=remote.dynamic,
     )
+
+
+def _selector(traffic: Traffic, version: int | None) -> Selector:
+    """The traffic as written; for a dynamic one a placeholder of the version that the other end's traffic has."""
+    if not traffic.dynamic:
+        return traffic.selector
+    nowhere = ip_network("::/128" if version == 6 else "0.0.0.0/32")
+    return replace(traffic.selector, network=nowhere)

@@ -29,6 +29,7 @@ class Engine(Table):
     port: fields.Port = _ENGINE.port
     nat_port: fields.Port = _ENGINE.nat_port
     dataplane: fields.PlaneName = _ENGINE.dataplane
+    state: fields.Folder = _ENGINE.state
 
 
 class Ui(Table):
@@ -52,6 +53,38 @@ class Auth(Table):
     secret_file: fields.FileName | None = None
     secret_env: fields.Text | None = None
     secret: fields.SecretText | None = None
+    cert_file: fields.FileName | None = None
+    key_file: fields.FileName | None = None
+    ca_files: list[fields.FileName] | None = None
+    crl_files: list[fields.FileName] | None = None
+    crl: fields.Revocation = "ifpresent"
+    remote_cert_file: fields.FileName | None = None
+    aggressive_psk: fields.Flag = False
+
+
+class Xauth(Table):
+    """``[xauth]`` of a peer."""
+
+    NEEDED: ClassVar[dict[str, str]] = {"role": 'role = "client" or role = "server"'}
+    role: fields.End | None = None
+    user: fields.User | None = None
+    password_file: fields.FileName | None = None
+    password_env: fields.Text | None = None
+    password: fields.SecretText | None = None
+    users_file: fields.FileName | None = None
+
+
+class Config(Table):
+    """``[config]`` of a peer: mode config."""
+
+    NEEDED: ClassVar[dict[str, str]] = {"role": 'role = "client" or role = "server"'}
+    role: fields.End | None = None
+    method: fields.ConfigMethod = "pull"
+    pool: fields.Pool | None = None
+    dns: list[fields.HostAddress] | None = None
+    domain: fields.Domain | None = None
+    banner: fields.Banner | None = None
+    split_include: list[fields.IPv4Part] | None = None
 
 
 class Phase1(Table):
@@ -69,6 +102,9 @@ class Keepalive(Table):
     interval: fields.Interval = 10.0
     timeout: fields.Interval = 30.0
     action: fields.KeepaliveAction = "restart"
+    when: fields.KeepaliveWhen = "idle"
+    target: fields.HostAddress | None = None
+    source: fields.HostAddress | None = None
 
 
 class Nat(Table):
@@ -116,7 +152,11 @@ class Peer(Table):
     remote: fields.RemotePlace | None = None
     local_id: fields.Id | None = None
     remote_id: fields.IdPattern | None = None
+    unique: fields.Uniqueness = "replace"
+    fragmentation: fields.Fragmentation = "auto"
     auth: Auth | None = None
+    xauth: Xauth | None = None
+    config: Config | None = None
     phase1: Phase1 | None = None
     keepalive: Keepalive = Keepalive()
     nat: Nat = Nat()

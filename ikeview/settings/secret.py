@@ -1,12 +1,13 @@
-"""Where a pre-shared key comes from: a file, the environment, or the peer's own file.
+"""Where a pre-shared key or a password comes from: a file, the environment, or the peer's own file.
 
-A secret is taken as it stands, or, as strongSwan's users know it, ``0x`` and hex digits or ``0s`` and base64 stand for
-the octets they encode. No text raised from here holds any part of one.
+A password is taken as it stands. So is a key, or, as strongSwan's users know it, ``0x`` and hex digits or ``0s`` and
+base64 stand for the octets they encode. No text raised from here holds any part of one.
 """
 
 import binascii
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ikeview.crypto.secret import Secret
@@ -18,7 +19,10 @@ _LIMIT = 4096
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def from_file(name: str, beside: Path) -> Secret:
+Decoder = Callable[[bytes], Secret]
+
+
+def from_file(name: str, beside: Path, decoder: Decoder) -> Secret:
     """From the file ``name``, relative to the folder ``beside``; one newline at its end is not part of it.
 
     Raises ``BadValue`` if it cannot be read, is empty or malformed, or is not its owner's alone (mode 0600 or less)."""
@@ -28,27 +32,35 @@ def from_file(name: str, beside: Path) -> Secret:
     data = content.data
     if data.endswith(b"\n"):
         data = data[:-2] if data.endswith(b"\r\n") else data[:-1]
-    return decode(data)
+    return decoder(data)
 
 
-def from_environment(name: str) -> Secret:
-    """From the environment variable ``name``. Raises ``BadValue`` if it is not set, empty or malformed."""
+def from_environment(name: str, decoder: Decoder, otherwise: str) -> Secret:
+    """From the environment variable ``name``; ``otherwise`` is the key of a file that would do. Raises ``BadValue`` if
+    it is not set, empty or malformed."""
     if not _ENVIRONMENT_NAME.fullmatch(name):
         # not repeated: it may be the secret itself, written under the wrong key
         raise BadValue("this is not the name of an environment variable", "write the name, not the secret")
     value = os.environb.get(name.encode())
     if value is None:
-        raise BadValue(f"the environment variable {name} is not set", "set it, or use secret_file")
-    return decode(value)
+        raise BadValue(f"the environment variable {name} is not set", f"set it, or use {otherwise}")
+    return decoder(value)
 
 
-def from_peer_file(value: Secret, peer_file: Content) -> Secret:
+def from_peer_file(value: Secret, peer_file: Content, decoder: Decoder) -> Secret:
     """From the peer's file itself. Raises ``BadValue`` unless that file is its owner's alone."""
     peer_file.check_private()
-    return decode(value.reveal())
+    return decoder(value.reveal())
 
 
-def decode(data: bytes) -> Secret:
+def password(data: bytes) -> Secret:
+    """``data`` itself. Raises ``BadValue`` if it is empty."""
+    if not data:
+        raise BadValue("the password is empty", "write the one that the server knows")
+    return Secret(data)
+
+
+def key(data: bytes) -> Secret:
     """The octets meant by ``data``: hex after ``0x``, base64 after ``0s``, else itself. Raises ``BadValue``."""
     form, body = data[:2], data[2:]
     try:

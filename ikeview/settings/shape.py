@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,7 @@ from ikeview.settings.fields import kind_of
 from ikeview.settings.schema import Table
 
 M = TypeVar("M", bound=Table)
-Path = tuple[int | str, ...]
+KeyPath = tuple[int | str, ...]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -20,15 +21,18 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A problem in a file whose name is not known here. ``about`` are other keys it was concluded from: if one of those
-    is wrong itself, the conclusion is worth nothing."""
+    is wrong itself, the conclusion is worth nothing. ``file`` and ``line`` are set if the problem is in a file that the
+    key names."""
 
     key: str
     text: str
     hint: str = ""
     about: tuple[str, ...] = ()
+    file: Path | None = None
+    line: int | None = None
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """``("tunnel", 0, "remote")`` as ``tunnel[0].remote``; keys that TOML would quote are quoted."""
     text = ""
     for part in path:
@@ -66,7 +70,7 @@ def relevant(candidates: Iterator[Finding], known: list[Finding]) -> list[Findin
     return [each for each in candidates if not any(map(is_wrong, (each.key, *each.about)))]
 
 
-def _finding(model: type[Table], path: Path, kind: str, value: object, error: Any) -> Finding:
+def _finding(model: type[Table], path: KeyPath, kind: str, value: object, error: Any) -> Finding:
     key = dotted(path)
     match kind:
         case "bad_value":
@@ -86,7 +90,7 @@ def _finding(model: type[Table], path: Path, kind: str, value: object, error: An
             return Finding(key, str(error["msg"]))
 
 
-def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
+def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
     for part in path:
         if isinstance(part, str):
             kind: Any = model.model_fields[part].annotation
@@ -97,7 +101,7 @@ def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
     return model
 
 
-def _remove(data: Any, path: Path) -> None:
+def _remove(data: Any, path: KeyPath) -> None:
     """Takes the innermost key on ``path`` out of its table: for an element of a list that is the whole list."""
     last = max(index for index, part in enumerate(path) if isinstance(part, str))
     for part in path[:last]:
@@ -107,7 +111,7 @@ def _remove(data: Any, path: Path) -> None:
     data.pop(path[last], None)
 
 
-def _missing(table: Table, path: Path) -> Iterator[Finding]:
+def _missing(table: Table, path: KeyPath) -> Iterator[Finding]:
     for name, example in table.NEEDED.items():
         if not getattr(table, name):
             text = "is missing" if getattr(table, name) is None else "is empty"

@@ -1,4 +1,4 @@
-"""Single values of the configuration, text in, value out: names, addresses, peers' addresses, selectors.
+"""Single values of the configuration, text in, value out: names, addresses, peers' addresses, selectors, pools.
 
 Every function raises ``BadValue``.
 """
@@ -18,6 +18,28 @@ _NUMERIC = re.compile(r"[0-9.]+")
 
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "icmp6": 58, "sctp": 132}
 _WITH_PORTS = {6, 17, 132}
+
+
+POOL_SHORTEST = {4: 8, 6: 64}
+"""The shortest prefix of a pool: a shorter one is a slip, and no gateway has so many clients."""
+_BANNER_MOST = 500
+"""Octets: with what else mode config tells, it must fit a message that need not be fragmented."""
+_USER_MOST = 255
+
+
+class Traffic(NamedTuple):
+    """One end of a tunnel's traffic; ``dynamic``: the address is known only once the tunnel comes up, and the network
+    says nothing but the IP version that the protocol demands, if any."""
+
+    selector: Selector
+    dynamic: bool = False
+
+    @property
+    def version(self) -> int | None:
+        """The IP version, as far as the text tells it."""
+        if not self.dynamic:
+            return self.selector.network.version
+        return {1: 4, 58: 6}.get(self.selector.protocol)
 
 
 class Remote(NamedTuple):
@@ -89,12 +111,70 @@ def parse_remote(text: str) -> Remote:
         return Remote(text, network=parse_network(text))
     if ":" in text or _NUMERIC.fullmatch(text):
         return Remote(text, address=parse_unicast(text))
-    labels = text.removesuffix(".").split(".")
-    if len(text) > 253 or labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels):
+    if not _is_domain(text):
         raise BadValue(
             f"{quoted(text)} is no address, DNS name or network", "write for example 203.0.113.9, gw.example.net or any"
         )
     return Remote(text)
+
+
+def _is_domain(text: str) -> bool:
+    """RFC 1123 section 2.1."""
+    labels = text.removesuffix(".").split(".")
+    return len(text) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def parse_domain(text: str) -> str:
+    """A DNS domain."""
+    if not _is_domain(text):
+        raise BadValue(f"{quoted(text)} is no domain", "write for example example.net")
+    return text
+
+
+def parse_folder(text: str) -> str:
+    """A folder by its whole path."""
+    if not text.startswith("/") or "\0" in text:
+        raise BadValue(f"{quoted(text)} is no whole path", "write for example /var/lib/ikeview")
+    return text
+
+
+def parse_user(text: str) -> str:
+    """A user's name for XAUTH."""
+    if not text or not text.isprintable() or text != text.strip() or len(text.encode()) > _USER_MOST:
+        raise BadValue(
+            f"{quoted(text)} cannot be a user's name",
+            f"use 1 to {_USER_MOST} octets of text, without control characters, no space first or last",
+        )
+    return text
+
+
+def parse_banner(text: str) -> str:
+    """What a client shows its user: text, also of several lines."""
+    if len(text.encode()) > _BANNER_MOST:
+        raise BadValue(f"is longer than {_BANNER_MOST} octets", "shorten it")
+    if not text.replace("\n", "").isprintable():
+        raise BadValue("holds a control character", "only line ends may stand in it")
+    return text
+
+
+def parse_pool(text: str) -> Network:
+    """Addresses to be given to clients."""
+    network = parse_network(text)
+    if network.is_multicast or network.is_loopback or network.is_link_local or network.is_unspecified:
+        raise BadValue(f"{quoted(text)} holds no addresses for clients", "write for example 10.3.0.0/24")
+    if network.prefixlen < POOL_SHORTEST[network.version]:
+        raise BadValue(
+            f"{quoted(text)} is too large for a pool", f"write a prefix of {POOL_SHORTEST[network.version]} or longer"
+        )
+    return network
+
+
+def parse_ipv4_network(text: str) -> Network:
+    """A network for the attribute UNITY_SPLIT_INCLUDE, which has no room for IPv6."""
+    network = parse_network(text)
+    if network.version != 4:
+        raise BadValue(f"{quoted(text)} is IPv6, which this attribute cannot carry", "take it out")
+    return network
 
 
 def parse_local(text: str) -> str:
@@ -126,6 +206,15 @@ def parse_selector(text: str) -> Selector:
     if not (port_word.isascii() and port_word.isdigit() and len(port_word) <= 5 and 1 <= int(port_word) <= 65535):
         raise BadValue(f"{quoted(port_word)} is no port", "write a number from 1 to 65535, or any")
     return Selector(network, protocol, int(port_word))
+
+
+def parse_traffic(text: str) -> Traffic:
+    """``dynamic`` or ``dynamic tcp/22``, else as ``parse_selector``."""
+    first, _, rest = text.strip().partition(" ")
+    if first != "dynamic":
+        return Traffic(parse_selector(text))
+    anywhere = "::/128" if rest.strip().lower() in ("icmp6", "58") else "0.0.0.0/32"
+    return Traffic(parse_selector(f"{anywhere} {rest}"), dynamic=True)
 
 
 def _parse_protocol(word: str) -> int:

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikeview.core.specs import Settings
@@ -47,6 +47,9 @@ TOKENS = [
     "10.0.0.0/8 tcp/1",
 ]
 
+_any_time = settings(deadline=None)
+"""A busy machine is no finding."""
+
 VALUES = st.recursive(
     st.sampled_from(
         ["1", "-1", "0.5", "nan", "true", '"x"', '""', '"any"', '"\\u0000"', "1979-05-27", '"10.1.0.0/24"', '"9h"']
@@ -77,22 +80,26 @@ def outcome(data: bytes) -> None:
         assert SECRET not in str(each)
 
 
+@_any_time
 @given(st.integers(0, len(INLINE)), st.integers(0, 40), st.lists(st.sampled_from(TOKENS), max_size=3))
 def test_any_mutation_of_the_text(start: int, length: int, tokens: list[str]) -> None:
     text = INLINE[:start] + "".join(tokens) + INLINE[start + length :]
     outcome(text.encode())
 
 
+@_any_time
 @given(st.sampled_from([line for line in LINES if "=" in line]), VALUES)
 def test_any_value_under_any_key(line: str, value: str) -> None:
     outcome("\n".join(LINES).replace(line, f"{line.split('=')[0]}= {value}").encode())
 
 
+@_any_time
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_any_lines_in_any_order(lines: list[str]) -> None:
     outcome("\n".join(lines).encode())
 
 
+@_any_time
 @given(st.binary(max_size=60))
 def test_any_octets(data: bytes) -> None:
     outcome(data)

@@ -10,6 +10,7 @@ import pytest
 
 from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.specs import EngineSpec, KeepaliveSpec, PeerSpec, Selector, Start, TunnelSpec, UiSpec, WhenDown
+from ikeview.crypto.groups import GROUPS
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import EspSuite, Phase1Suite
 from ikeview.resources import resource
@@ -23,12 +24,16 @@ def test_the_shipped_examples_load_once_there_is_a_secret(tmp_path: Path) -> Non
     shutil.copytree(Path(str(resource("config"))), tmp_path, dirs_exist_ok=True)
     write(tmp_path / "secrets/tokyo.psk", "made-for-the-test\n", 0o600)
     settings = load(tmp_path)
-    assert settings.engine == EngineSpec()
+    assert settings.engine == EngineSpec(state="/var/lib/ikeview")
     assert settings.ui == UiSpec()
     assert settings.folder == str(tmp_path)
     assert settings.peers == (
         PeerSpec(
             name="tokyo",
+            warnings=(
+                "phase1.proposals aes128-sha1-modp1024: SHA-1 is being retired (RFC 8247)",
+                f"phase1.proposals aes128-sha1-modp1024: {GROUPS['modp1024'].weak}",
+            ),
             remote="203.0.113.9",
             remote_address=ip_address("203.0.113.9"),
             secret=Secret(b"made-for-the-test"),
@@ -56,7 +61,7 @@ def test_the_examples_show_every_key() -> None:
     peer = resource("config").joinpath("peers", "tokyo.toml").read_text()
     for text, tables in (
         (program, (schema.Program, schema.Engine, schema.Ui)),
-        (peer, (schema.Peer, schema.Auth, schema.Phase1, schema.Keepalive, schema.Nat, schema.Tunnel)),
+        (peer, (schema.Peer, schema.Phase1, schema.Keepalive, schema.Nat, schema.Tunnel)),
     ):
         for table in tables:
             assert [key for key in table.model_fields if key not in text] == []
@@ -64,6 +69,7 @@ def test_the_examples_show_every_key() -> None:
 
 def test_defaults_are_those_of_the_specs(folder: Path) -> None:
     """What a short peer file leaves out is what ``PeerSpec`` and ``TunnelSpec`` have as defaults."""
+    write(folder / "secrets/tokyo.psk", "a key that is long enough", 0o600)
     peer = load(folder).peers[0]
 
     def left_out(spec: Any) -> dict[str, tuple[object, object]]:
@@ -83,7 +89,7 @@ def test_defaults_are_those_of_the_specs(folder: Path) -> None:
 def test_every_key_reaches_its_spec(folder: Path) -> None:
     write(
         folder / "ikeview.toml",
-        '[engine]\nlisten = ["192.0.2.1"]\nport = 1500\nnat_port = 1501\ndataplane = "memory"\n'
+        '[engine]\nlisten = ["192.0.2.1"]\nport = 1500\nnat_port = 1501\ndataplane = "memory"\nstate = "/srv/state"\n'
         '[ui]\ntheme = "day"\n[ui.keys]\nquit = "x"\nup = "ctrl+u"\n',
     )
     write(
@@ -131,7 +137,8 @@ lifetime = "2m"
 """,
     )
     settings = load(folder)
-    assert settings.engine == EngineSpec((ip_address("192.0.2.1"),), 1500, 1501, "memory")
+    (peer,) = settings.peers
+    assert settings.engine == EngineSpec((ip_address("192.0.2.1"),), 1500, 1501, "memory", "/srv/state")
     assert settings.ui == UiSpec("day", (("quit", "x"), ("up", "ctrl+u")))
     assert settings.peers == (
         PeerSpec(
@@ -172,6 +179,7 @@ lifetime = "2m"
             keepalive=KeepaliveSpec("off", 7.0, 21.0, "hold"),
             nat_traversal="force",
             nat_keepalive=11.0,
+            warnings=peer.warnings,
         ),
     )
 

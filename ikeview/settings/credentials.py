@@ -1,0 +1,233 @@
+"""What a peer's file names to prove who we are and who the peer is: keys, passwords, certificates, users.
+
+Everything that is written is looked at, so that one run shows what is wrong with each file.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TypeVar
+
+from ikeview.core.identity import Identity, IdentityPattern
+from ikeview.core.specs import Method
+from ikeview.crypto.certificates import BadCertificate, Certificate, GeneralName, RevocationList, Trust
+from ikeview.crypto.secret import Secret
+from ikeview.crypto.signatures import BadKey, PrivateKey, PublicKey
+from ikeview.settings import secret
+from ikeview.settings.files import Content, read_file
+from ikeview.settings.problems import BadValue
+from ikeview.settings.schema import Auth, Peer, Xauth
+from ikeview.settings.shape import Finding
+from ikeview.settings.users import Users, read_users
+from ikeview.wire.numbers import IdType
+
+T = TypeVar("T")
+
+FILE_LIMIT = 1_000_000
+"""Octets of a file of certificates or lists."""
+_KEY_LIMIT = 64_000
+_NO_SUBJECT = b"\x30\x00"
+"""An empty RDNSequence (RFC 5280 section 4.1.2.6)."""
+
+
+@dataclass(slots=True)
+class Credentials:
+    """As far as they could be read."""
+
+    secret: Secret | None = None
+    certificates: tuple[Certificate, ...] = ()
+    key: PrivateKey | None = None
+    trust: Trust | None = None
+    password: Secret | None = None
+    users: Users = ()
+
+    def local_id(self, written: Identity | None) -> Identity | None:
+        """Who we are: as ``written``, else with a certificate its subject."""
+        if written is None and self.certificates:
+            return Identity(IdType.DER_ASN1_DN, self.certificates[0].subject)
+        return written
+
+
+def read_credentials(peer: Peer, content: Content) -> tuple[Credentials, list[Finding]]:
+    """Those of ``peer``, whose file is ``content``, and what is wrong with them."""
+    reading = _Reading(content)
+    if peer.auth is not None:
+        reading.auth(peer.auth)
+        reading.certificate_and_key(peer, peer.auth)
+    if peer.xauth is not None:
+        reading.xauth(peer.xauth)
+    return reading.credentials, reading.findings
+
+
+class _Reading:
+    """One pass over the files; ``findings`` grows."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._beside = content.path.parent
+        self.credentials = Credentials()
+        self.findings: list[Finding] = []
+
+    def auth(self, auth: Auth) -> None:
+        """``[auth]``, each key by itself."""
+        got = self.credentials
+        got.secret = self._secret("auth", "secret", auth, secret.key)
+        if (name := auth.cert_file) is not None:
+            got.certificates = self._found("auth.cert_file", lambda: self._certificates(name)) or ()
+        if (key_name := auth.key_file) is not None:
+            got.key = self._found("auth.key_file", lambda: self._key(key_name))
+        authorities = self._all("auth.ca_files", auth.ca_files, self._certificates)
+        lists = self._all("auth.crl_files", auth.crl_files, self._lists)
+        pinned: Certificate | None = None
+        if (pinned_name := auth.remote_cert_file) is not None:
+            pinned = self._found("auth.remote_cert_file", lambda: self._pinned(pinned_name))
+        if authorities or pinned:
+            got.trust = Trust(authorities, lists, auth.crl == "strict", pinned)
+
+    def xauth(self, xauth: Xauth) -> None:
+        """``[xauth]``."""
+        self.credentials.password = self._secret("xauth", "password", xauth, secret.password)
+        name = xauth.users_file
+        if name is None:
+            return
+        path, shown = self._place(name)
+        read = self._found("xauth.users_file", lambda: read_users(path, shown, "xauth.users_file"))
+        if read is not None:
+            self.credentials.users, findings = read
+            self.findings += findings
+
+    def certificate_and_key(self, peer: Peer, auth: Auth) -> None:
+        """What our certificate, the key, the method and ``local_id`` must be to each other."""
+        got = self.credentials
+        mine = got.certificates[0] if got.certificates else None
+        public = None
+        if mine is not None:
+            public = self._found("auth.cert_file", lambda: _public_key(mine))
+        if public is not None and got.key is not None and got.key.public != public:
+            self._finding(
+                "auth.key_file",
+                "is not the key of the certificate in cert_file",
+                "name the one with which the certificate was asked for",
+            )
+        kinds = [each for each in (public, got.key.public if got.key else None) if each is not None]
+        if kinds and auth.method in _KINDS and kinds[0].kind != _KINDS[auth.method]:
+            other = f'write method = "{kinds[0].kind}", or ' if auth.method in (Method.RSA, Method.ECDSA) else ""
+            self._finding(
+                "auth.method",
+                f"{auth.method} wants a key of the kind {_KINDS[auth.method]}, and this one is {_described(kinds[0])}",
+                f"{other}make a key and a certificate of that kind",
+            )
+        if mine is not None:
+            self._local_id(peer, mine)
+
+    def _local_id(self, peer: Peer, mine: Certificate) -> None:
+        names = self._found("auth.cert_file", lambda: _names(mine))
+        if names is None:
+            return
+        listed = ", ".join(map(str, names)) or "none"
+        if peer.local_id is None:
+            if mine.subject == _NO_SUBJECT:
+                text = "is missing, and the certificate has no subject to take for it"
+                self._finding("local_id", text, f"write one of its names: {listed}")
+        elif not any(IdentityPattern.of(peer.local_id).matches(each) for each in names):
+            text = f"{peer.local_id} is not among the names of our certificate, so the peer would refuse it"
+            self._finding("local_id", text, f"its names are: {listed}")
+
+    # -- files -------------------------------------------------------------------------------------------------------
+
+    def _place(self, name: str) -> tuple[Path, str]:
+        """A file's path, and what it is called in errors."""
+        path = self._beside / name
+        return path, os.path.normpath(path)
+
+    def _certificates(self, name: str) -> tuple[Certificate, ...]:
+        path, shown = self._place(name)
+        found = _load_certificates(read_file(path, FILE_LIMIT, shown).data)
+        if not found:
+            raise BadValue(f"{shown} holds no certificate", "put it there as PEM or DER")
+        return found
+
+    def _pinned(self, name: str) -> Certificate:
+        found = self._certificates(name)
+        if len(found) > 1:
+            raise BadValue(f"{self._place(name)[1]} holds {len(found)} certificates", "leave the peer's own there")
+        return found[0]
+
+    def _lists(self, name: str) -> tuple[RevocationList, ...]:
+        path, shown = self._place(name)
+        found = RevocationList.load_all(read_file(path, FILE_LIMIT, shown).data)
+        if not found:
+            raise BadValue(f"{shown} holds no revocation list", "put it there as PEM or DER")
+        return found
+
+    def _key(self, name: str) -> PrivateKey:
+        path, shown = self._place(name)
+        content = read_file(path, _KEY_LIMIT, shown)
+        content.check_private()
+        return PrivateKey.load(content.data)
+
+    def _all(
+        self, key: str, names: Sequence[str] | None, load: Callable[[str], tuple[T, ...]]
+    ) -> tuple[T, ...]:
+        found: list[T] = []
+        for index, name in enumerate(names or ()):
+            found += self._found(f"{key}[{index}]", partial(load, name)) or ()
+        return tuple(found)
+
+    def _secret(self, table: str, word: str, keys: Auth | Xauth, decoder: secret.Decoder) -> Secret | None:
+        """The secret of ``word_file``, ``word_env`` or ``word``."""
+        name, variable, text = (getattr(keys, each) for each in (f"{word}_file", f"{word}_env", word))
+        found: Secret | None = None
+        if name is not None:
+            found = self._found(f"{table}.{word}_file", lambda: secret.from_file(name, self._beside, decoder))
+        if variable is not None:
+            otherwise = f"{word}_file"
+            found = self._found(
+                f"{table}.{word}_env", lambda: secret.from_environment(variable, decoder, otherwise)
+            )
+        if text is not None:
+            found = self._found(f"{table}.{word}", lambda: secret.from_peer_file(text, self._content, decoder))
+        return found
+
+    def _found(self, key: str, find: Callable[[], T]) -> T | None:
+        try:
+            return find()
+        except BadValue as error:
+            self._finding(key, error.text, error.hint)
+        except (BadCertificate, BadKey) as error:
+            self._finding(key, str(error), "")
+        return None
+
+    def _finding(self, key: str, text: str, hint: str) -> None:
+        self.findings.append(Finding(key, text, hint))
+
+
+_KINDS = {Method.RSA: "rsa", Method.ECDSA: "ecdsa", Method.XAUTH_RSA: "rsa", Method.HYBRID: "rsa"}
+
+
+@lru_cache(maxsize=64)
+def _load_certificates(data: bytes) -> tuple[Certificate, ...]:
+    """Kept, as many peers commonly name one file of authorities."""
+    return Certificate.load_all(data)
+
+
+def _public_key(certificate: Certificate) -> PublicKey:
+    return certificate.public_key
+
+
+def _names(certificate: Certificate) -> tuple[Identity, ...]:
+    return tuple(identity_of(each) for each in certificate.names)
+
+
+def _described(key: PublicKey) -> str:
+    return f"{key.kind} with {key.bits} bits"
+
+
+def identity_of(name: GeneralName) -> Identity:
+    """The identity that a certificate's name is."""
+    kind, data = name
+    if kind == "ip":
+        return Identity(IdType.IPV4_ADDR if len(data) == 4 else IdType.IPV6_ADDR, data)
+    return Identity({"dn": IdType.DER_ASN1_DN, "fqdn": IdType.FQDN, "user": IdType.USER_FQDN}[kind], data)
