@@ -17,6 +17,7 @@ from ikeview.engine.refused import EngineRefused
 if TYPE_CHECKING:
     from ikeview.core.specs import Settings, UiSpec
     from ikeview.dataplane.plane import Plane
+    from ikeview.engine.leases import Leases
 
 _TUN = Path("/dev/net/tun")
 _CAP_NET_ADMIN = 12
@@ -55,8 +56,9 @@ def _may_change_the_network() -> bool:
     return True
 
 
-def make_endpoint(settings: "Settings", plane: "Plane") -> Endpoint:
-    """The IKE endpoint on real entropy."""
+def make_endpoint(settings: "Settings", plane: "Plane", leases: "Leases | None" = None) -> Endpoint:
+    """The IKE endpoint on real entropy and the real time of day."""
+    from ikeview.engine import clock
     from ikeview.engine.entropy import SystemEntropy
     from ikeview.ikev1.build import build_endpoint
 
@@ -64,11 +66,19 @@ def make_endpoint(settings: "Settings", plane: "Plane") -> Endpoint:
         settings,
         entropy=SystemEntropy(),
         forces_encapsulation=plane.needs_encapsulation,
+        wall=clock.wall,
+        leases=leases.load() if leases is not None else {},
     )
 
 
 def make_engine(settings: "Settings", plane: "tuple[Plane, str] | None" = None, *, control: bool = True) -> Engine:
-    """An engine, not begun. Without ``plane`` the one of the settings; ``control``: with the control socket."""
+    """An engine, not begun. Without ``plane`` the one of the settings; ``control``: with the control socket, and with
+    the leases of earlier runs."""
+    leases = None
+    if control and any(peer.config is not None and peer.config.server for peer in settings.peers):
+        from ikeview.engine.leases import Leases
+
+        leases = Leases(_state_folder(settings))
     services: list[Service] = []
     if control:
         from ikeview.control.server import ControlServer
@@ -77,9 +87,19 @@ def make_engine(settings: "Settings", plane: "tuple[Plane, str] | None" = None, 
     return Engine(
         settings,
         lambda: plane or choose_plane(settings),
-        lambda chosen: make_endpoint(settings, chosen),
+        lambda chosen: make_endpoint(settings, chosen, leases),
         services=services,
+        leases=leases,
     )
+
+
+def _state_folder(settings: "Settings") -> Path:
+    from ikeview.settings.places import PlaceRefused, state_folder
+
+    try:
+        return state_folder(settings.engine.state, make=True)
+    except PlaceRefused as error:
+        raise EngineRefused(str(error)) from error
 
 
 def _control_folder() -> Path:

@@ -1,5 +1,6 @@
 """What the parts of an endpoint share: policy, chance, timers, the way out, and who owns which cookie and SPI."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ from ikeview.core.entropy import Entropy
 from ikeview.core.facts import Fact
 from ikeview.core.outputs import Output
 from ikeview.core.policy import Policy
+from ikeview.core.specs import Address
 from ikeview.core.timers import Timer, Timers
 from ikeview.crypto.groups import Group, KeyPair
 
@@ -16,6 +18,8 @@ class Context:
     """One for each endpoint. ``cookies`` and ``spis`` map our cookies and inbound SPIs to the peer that owns them."""
 
     entropy: Entropy
+    wall: Callable[[], float]
+    """The time of day, for certificates: UTC seconds since 1970. Never for timers."""
     policy: Policy = field(default_factory=Policy)
     port: int = 500
     nat_port: int = 4500
@@ -25,6 +29,8 @@ class Context:
     out: list[Output | Fact] = field(default_factory=list)
     cookies: dict[bytes, Any] = field(default_factory=dict)
     spis: dict[int, Any] = field(default_factory=dict)
+    leases: dict[str, dict[str, Address]] = field(default_factory=dict)
+    """By peer, then by identity: who has which address of the peer's pool."""
     half_open: int = 0
     """Negotiations over all peers in which we are the responder and the peer is not authenticated yet."""
     spares: dict[Group, KeyPair] = field(default_factory=dict)

@@ -627,6 +627,13 @@ class EngineStalled(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class EngineProblem(Fact):
+    """Something of the machine is in the way, such as a file that cannot be written; ``text`` is a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFault(Fact):
     """A defect of ikeview itself: handling one event failed and the event is lost; the engine runs on.
 

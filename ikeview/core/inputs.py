@@ -24,6 +24,8 @@ class Unreachable:
 
     remote: Spot
     detail: str
+    local: bool = False
+    """It did not even leave: this machine has no such address or no route. Nobody else can send that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Located:
     problem: str = ""
     ttl: float = 0.0
     """Seconds for which the answer of the DNS holds; 0: the peer is not known by name."""
+    others: tuple[Address, ...] = ()
+    """What else the name stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,11 @@ class PasswordVerified:
 
 @dataclass(frozen=True, slots=True)
 class EchoAnswered:
-    """Answer to ``SendEcho``."""
+    """Answer to ``SendEcho``. ``problem`` is empty, or says in words why it could not be sent."""
 
     peer: str
     sequence: int
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Locate:
     """An address or a DNS name."""
     local: str
     """An address, an interface name or ``any``."""
+    prefer: Address | None = None
+    """Of several addresses of a name this one, if it is still among them."""
+    avoid: Address | None = None
+    """Of several addresses of a name not this one: it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Timer(StrEnum):
     ECHO = "send an ICMP echo request through the tunnel"
     STALLED = "see whether ESP still arrives"
     RESOLVE = "look the peer's name up again"
+    MOVE = "begin anew at the peer's new address if the old one is silent"
     TRANSACTION = "give up on XAUTH or mode config"
     FRAGMENTS = "forget an incomplete message"
     MEMBER = "forget a peer that has gone"

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from ikeview import __version__
-from ikeview.core.facts import EngineFault, EngineStarted, EngineStopped
+from ikeview.core.facts import EngineFault, EngineProblem, EngineStarted, EngineStopped
 from ikeview.core.orders import Order
 from ikeview.core.specs import Settings
 from ikeview.dataplane.plane import Plane, PlaneRefused
@@ -23,10 +23,12 @@ from ikeview.engine import clock
 from ikeview.engine.bus import Bus
 from ikeview.engine.contract import Endpoint
 from ikeview.engine.fault import describe
+from ikeview.engine.leases import Leases
 from ikeview.engine.locate import Locator
 from ikeview.engine.pump import Pump
 from ikeview.engine.refused import EngineRefused
 from ikeview.engine.sockets import UdpSockets
+from ikeview.engine.threads import in_thread
 
 START_SECONDS = 10.0
 STOP_SECONDS = 2.0
@@ -56,12 +58,14 @@ class Engine:
         make_endpoint: Callable[[Plane], Endpoint],
         *,
         services: Sequence[Service] = (),
+        leases: Leases | None = None,
     ) -> None:
         self.settings = settings
         self.bus = Bus(clock.now, clock.wall)
         self._make_plane = make_plane
         self._make_endpoint = make_endpoint
         self._services = services
+        self._leases = leases
         self._thread = threading.Thread(target=self._run, name="ikeview-engine", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pump: Pump | None = None
@@ -155,13 +159,15 @@ class Engine:
         plane, why = self._make_plane()
         endpoint = self._make_endpoint(plane)
         sockets = UdpSockets.open(self.settings.engine)
-        pump = Pump(endpoint, plane, sockets, Locator(sockets.listening), self.bus, clock.now)
+        pump = Pump(endpoint, plane, sockets, Locator(sockets.listening), self.bus, clock.now, self._leases)
         try:
             nat_sockets = sockets.nat_sockets if plane.takes_nat_sockets else []
             await plane.start(pump.take, nat_sockets, pump.ike_arrived)
             try:
                 plane.exempt(sockets.all)
                 self._announce(plane, why, sockets)
+                if self._leases is not None:
+                    self._leases.told_by(self._tell)
                 pump.begin()
                 self._open(pump)
                 # what has been built by now stays: the collector need not look at it again in the middle of an exchange
@@ -171,9 +177,22 @@ class Engine:
                 pump.end()
             finally:
                 await self._in_time("stopping the data plane", plane.stop())
+            await self._in_time("writing the leases", self._settle_leases())
             self.bus.publish(EngineStopped())
         finally:
             sockets.close()
+
+    def _tell(self, text: str) -> None:
+        """From any thread: a problem that the operator should know of."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.bus.publish, EngineProblem(text))
+
+    async def _settle_leases(self) -> None:
+        leases = self._leases
+        if leases is not None:
+            await in_thread(lambda: leases.close(STOP_SECONDS / 2), "ikeview-leases-end")
 
     def _open(self, pump: Pump) -> None:
         """From now on orders go straight in; those that waited go first."""

@@ -5,11 +5,13 @@ nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from ikeview.core.facts import EngineFault, EngineStalled, Fact
-from ikeview.core.inputs import Arrival, Input, PlaneTrouble, Stop, Unreachable
+from ikeview.core.inputs import Arrival, Input, PasswordVerified, PlaneTrouble, Stop, Unreachable
 from ikeview.core.outputs import (
     Install,
     Locate,
@@ -17,17 +19,23 @@ from ikeview.core.outputs import (
     Output,
     Protect,
     Remove,
+    SaveLeases,
     Send,
+    SendEcho,
     SendKeepalive,
     Spot,
     Unprotect,
+    VerifyPassword,
 )
 from ikeview.dataplane.plane import Plane, PlaneRefused
 from ikeview.engine.bus import Bus
 from ikeview.engine.contract import Endpoint
+from ikeview.engine.echo import Echo
 from ikeview.engine.fault import describe
 from ikeview.engine.icmp import NotDelivered
+from ikeview.engine.leases import Leases
 from ikeview.engine.locate import Locator
+from ikeview.engine.passwords import Passwords
 from ikeview.engine.sockets import UdpSockets
 
 BEAT = 0.25
@@ -38,6 +46,8 @@ STALL = 0.5
 """Seconds of lateness that are told."""
 REVIVE_FIRST, REVIVE_MOST = 1.0, 30.0
 """Seconds before a dead data plane is started again: doubling up to the second."""
+_NOT_LEFT = (errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.ENETDOWN, errno.EINVAL, errno.ENODEV)
+"""What sending says when the source is no address of this machine any more (Linux: EINVAL), or the way out is gone."""
 _AFTER_FAULT = 1.0
 """A tick that failed is not tried again before: its deadline may still be in the past."""
 
@@ -53,6 +63,7 @@ class Pump:
         locator: Locator,
         bus: Bus,
         now: Callable[[], float],
+        leases: Leases | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._plane = plane
@@ -60,12 +71,16 @@ class Pump:
         self._locator = locator
         self._bus = bus
         self._now = now
+        self._leases = leases
+        self._passwords = Passwords()
+        self._echo = Echo(self.take)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
         self._beats = 0
         self._not_before = 0.0
         self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._asides: set[asyncio.Task[None]] = set()
         self._reviving: asyncio.Task[None] | None = None
         self._running = False
         self._in_turn = False
@@ -102,8 +117,9 @@ class Pump:
         for handle in (self._timer, self._beat):
             if handle is not None:
                 handle.cancel()
-        for task in (*self._lookups.values(), *filter(None, (self._reviving,))):
+        for task in (*self._lookups.values(), *self._asides, *filter(None, (self._reviving,))):
             task.cancel()
+        self._echo.close()
 
     def _arrived(self, local: Spot, remote: Spot, data: bytes, floated: bool) -> None:
         self.take(Arrival(local, remote, data, floated))
@@ -156,6 +172,13 @@ class Pump:
                 self._plane.remove(spi, direction)
             case Move(old, new):
                 self._plane.move(old, new)
+            case VerifyPassword():
+                self._aside("verifying a password", self._verify(output))
+            case SaveLeases(peer, leases):
+                if self._leases is not None:
+                    self._leases.save(peer, leases)
+            case SendEcho():
+                self._echo.send(output)
 
     def _send(self, remote: Spot, send: Callable[[], list[NotDelivered]]) -> None:
         # answers go back by way of the loop: the endpoint takes one event at a time, and others get their turn
@@ -164,7 +187,8 @@ class Pump:
                 self._loop.call_soon(self._not_delivered, older)
         except OSError as error:
             detail = error.strerror or type(error).__name__
-            self._loop.call_soon(self.take, Unreachable(remote, f"cannot send: {detail}"))
+            local = error.errno in _NOT_LEFT
+            self._loop.call_soon(self.take, Unreachable(remote, f"cannot send: {detail}", local))
 
     def _into_plane(self, tunnel: str, work: Callable[[], None]) -> None:
         try:
@@ -203,6 +227,26 @@ class Pump:
             del self._lookups[peer]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._bus.publish(EngineFault("looking up a peer", describe(error)))
+
+    async def _verify(self, request: VerifyPassword) -> None:
+        try:
+            answer = await self._passwords.verify(request)
+        except Exception:
+            # whoever waits for the answer must not wait for ever
+            self.take(PasswordVerified(request.ident, request.peer, False))
+            raise
+        self.take(answer)
+
+    def _aside(self, where: str, work: Coroutine[Any, Any, None]) -> None:
+        """Something that takes its time and answers later."""
+        task = self._loop.create_task(work)
+        self._asides.add(task)
+        task.add_done_callback(partial(self._done_aside, where))
+
+    def _done_aside(self, where: str, task: asyncio.Task[None]) -> None:
+        self._asides.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._bus.publish(EngineFault(where, describe(error)))
 
     def _due(self) -> float | None:
         """Seconds until the endpoint wants its tick; not above zero: now."""

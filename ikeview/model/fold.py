@@ -48,6 +48,14 @@ def _plane_problem(state: State, stamped: f.Stamped) -> set[str]:
     return {"engine"}
 
 
+def _engine_problem(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.EngineProblem)
+    state.engine.problem = fact.text
+    state.engine.problem_at = stamped.at
+    return {"engine"}
+
+
 def _engine_fault(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.EngineFault)
@@ -67,6 +75,7 @@ _HANDLERS: dict[type[f.Fact], Handler] = {
     f.PlaneProblem: _plane_problem,
     f.EngineStalled: _engine_stalled,
     f.EngineFault: _engine_fault,
+    f.EngineProblem: _engine_problem,
     **fold_peers.HANDLERS,
     **fold_tunnels.HANDLERS,
     **fold_exchanges.HANDLERS,

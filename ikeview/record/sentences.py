@@ -180,6 +180,8 @@ def _of_engine(fact: f.Fact) -> str | None:
             return f"counters of {len(x.samples)} SA pairs"
         case f.PlaneProblem() as x:
             return f"data plane: {x.text}"
+        case f.EngineProblem() as x:
+            return x.text
         case f.EngineFault() as x:
             return f"fault in the engine while {x.where}: {x.text}"
         case f.EngineStalled() as x:
@@ -219,7 +221,9 @@ _NOTICE = (
     f.ProbeMissed,
     f.Phase1Established,
 )
-_ALERT = (f.ExchangeFailed, f.PeerSilent, f.PlaneProblem, f.EngineStalled, f.EngineFault, f.OrderRefused)
+_ALERT = (
+    f.ExchangeFailed, f.PeerSilent, f.PlaneProblem, f.EngineStalled, f.EngineFault, f.EngineProblem, f.OrderRefused
+)
 _CALM = (f.Cause.OPERATOR, f.Cause.SHUTDOWN, f.Cause.REPLACED)
 
 

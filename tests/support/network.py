@@ -51,6 +51,12 @@ from tests.support.weather import Weather
 Verdict = list[tuple[float, bytes]]
 """What becomes of a datagram: copies with their delays; none means that it is lost."""
 
+Leases = dict[str, tuple[tuple[str, Address], ...]]
+"""What is kept over a restart, by peer."""
+
+WALL = 1_767_225_600.0
+"""The time of day when the network's clock stands at 0: the first second of 2026."""
+
 PACKET = 120
 """Octets of a simulated ESP packet."""
 
@@ -89,7 +95,7 @@ class End:
     """Where the last packet on an inbound SPI came from."""
     assigned: list[Address] = field(default_factory=list)
     """Addresses that mode config gave us."""
-    leases: dict[str, tuple[tuple[str, Address], ...]] = field(default_factory=dict)
+    leases: Leases = field(default_factory=dict)
     """What it asked to keep over a restart, by peer."""
     packets: Counter[str] = field(default_factory=Counter)
     """Packets of its tunnels: sent, taken; and lost: blocked, clear (no SA here), no SA (there), weather."""
@@ -169,12 +175,13 @@ class Network:
         self.start(end)
         return end
 
-    def _make(self, name: str, address: Address, spec: Settings) -> End:
+    def _make(self, name: str, address: Address, spec: Settings, leases: Leases | None = None) -> End:
         entropy = SeededEntropy(f"{self._seed}{chr(39) * self._lives[name]} {name}")
         endpoint = build_endpoint(
-            spec, entropy=entropy, forces_encapsulation=self._forces.get(name, False), policy=self._policy
+            spec, entropy=entropy, forces_encapsulation=self._forces.get(name, False),
+            wall=lambda: WALL + self.now, policy=self._policy, leases=leases or {},
         )
-        end = self.ends[name] = End(name, address, endpoint, entropy, spec)
+        end = self.ends[name] = End(name, address, endpoint, entropy, spec, leases=dict(leases or {}))
         return end
 
     def start(self, end: End) -> None:
@@ -194,7 +201,7 @@ class Network:
         """The end crashes and starts anew, knowing nothing."""
         self.crash(end)
         self._lives[end.name] += 1
-        new = self._make(end.name, end.address, spec or end.settings)
+        new = self._make(end.name, end.address, spec or end.settings, end.leases)
         new.box, new.keeps_facts, new.packets = end.box, end.keeps_facts, end.packets
         self.start(new)
         return new
