@@ -181,7 +181,7 @@ def _of_engine(fact: f.Fact) -> str | None:
         case f.PlaneProblem() as x:
             return f"data plane: {x.text}"
         case f.EngineProblem() as x:
-            return x.text
+            return f"problem: {x.text}"
         case f.EngineFault() as x:
             return f"fault in the engine while {x.where}: {x.text}"
         case f.EngineStalled() as x:
