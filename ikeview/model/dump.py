@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ikeview.core.facts import BadFact, Stamped, stamped_from_dict, stamped_to_dict
@@ -77,7 +77,8 @@ def _reader(kind: Any) -> Reader:
         return _list(_reader(get_args(kind)[0]))
     if get_origin(kind) is dict:
         return _dict(_reader(get_args(kind)[1]))
-    assert not isinstance(kind, UnionType), kind
+    if isinstance(kind, UnionType) and set(get_args(kind)[1:]) == {NoneType}:
+        return _optional(_reader(get_args(kind)[0]))
     raise TypeError(f"no reader for {kind}")
 
 
@@ -97,6 +98,13 @@ def _scalar(kind: type) -> Reader:
         if isinstance(value, str) and len(value) > TEXT_LIMIT:
             raise BadState(f"{where}: longer than {TEXT_LIMIT} characters")
         return value
+
+    return read
+
+
+def _optional(item: Reader) -> Reader:
+    def read(value: Any, where: str) -> Any:
+        return None if value is None else item(value, where)
 
     return read
 

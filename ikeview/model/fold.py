@@ -88,7 +88,7 @@ def apply(state: State, stamped: f.Stamped) -> set[str]:
     state.seq, state.at, state.wall = stamped.seq, stamped.at, stamped.wall
     name = type(fact).__name__
     state.counts[name] = state.counts.get(name, 0) + 1
-    if isinstance(fact, _ROUTINE):
+    if isinstance(fact, _ROUTINE) or (isinstance(fact, f.NameResolved) and not fact.changed):
         state.routine.append(stamped)
         del state.routine[:-ROUTINE_KEPT]
     elif not isinstance(fact, f.CountersSampled):

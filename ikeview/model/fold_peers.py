@@ -1,7 +1,16 @@
-"""Facts about peers: configuration, ISAKMP SAs, keepalive, drops."""
+"""Facts about peers: configuration, ISAKMP SAs, users, addresses, names, keepalive, drops."""
 
 from ikeview.core import facts as f
-from ikeview.model.state import RTTS_KEPT, Peer, Phase1, State
+from ikeview.model.state import (
+    RTTS_KEPT,
+    Certificate,
+    Config,
+    Keepalive,
+    Peer,
+    Phase1,
+    Resolved,
+    State,
+)
 
 
 def peer_of(state: State, name: str) -> Peer:
@@ -17,13 +26,27 @@ def _configured(state: State, stamped: f.Stamped) -> set[str]:
     peer.local_id, peer.remote_id = fact.local_id, fact.remote_id
     peer.proposals, peer.lifetime = list(fact.proposals), fact.lifetime
     peer.keepalive_set = fact.keepalive
+    peer.warnings, peer.member_of = list(fact.warnings), fact.member_of
     return {f"peer:{fact.peer}"}
+
+
+def _removed(state: State, stamped: f.Stamped) -> set[str]:
+    """With all that is its own; its negotiations are history and stay."""
+    fact = stamped.fact
+    assert isinstance(fact, f.PeerRemoved)
+    gone = [name for name, tunnel in state.tunnels.items() if tunnel.peer == fact.peer]
+    for name in gone:
+        for sa in state.tunnels.pop(name).sas:
+            state.tunnel_of_sa.pop(sa.spi_in, None)
+    state.peers.pop(fact.peer, None)
+    return {f"peer:{fact.peer}", *(f"tunnel:{name}" for name in gone)}
 
 
 def _established(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.Phase1Established)
     peer = peer_of(state, fact.peer)
+    exchange = state.exchanges.get(fact.exchange)
     for older in peer.phase1s:
         older.replaced = older.replaced or older.cookies == fact.replaces
     peer.phase1s.append(
@@ -45,11 +68,11 @@ def _established(state: State, stamped: f.Stamped) -> set[str]:
             renews_at=stamped.at + fact.renews_in if fact.renews_in else 0.0,
             nat=fact.nat,
             vendors=list(fact.vendors),
+            certificate=exchange.certificate if exchange else None,
         )
     )
-    peer.keepalive.dead = False
-    peer.keepalive.missed = 0
-    peer.keepalive.dead_at = 0.0
+    for each in (peer.keepalive, peer.echo):
+        each.dead, each.missed, each.dead_at = False, 0, 0.0
     peer.moved_to = ""
     return {f"peer:{fact.peer}"}
 
@@ -57,10 +80,16 @@ def _established(state: State, stamped: f.Stamped) -> set[str]:
 def _deleted(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.Phase1Deleted)
-    peer = peer_of(state, fact.peer)
+    peer = state.peers.get(fact.peer)
+    if peer is None:
+        # one that is removed does not come back with its last SA
+        return set()
     peer.phase1s = [each for each in peer.phase1s if each.cookies != fact.cookies]
     if not peer.phase1s:
-        peer.keepalive.next_at = peer.keepalive.dead_at = 0.0
+        # the user was known to that SA
+        peer.user = ""
+        for each in (peer.keepalive, peer.echo):
+            each.next_at = each.dead_at = 0.0
     return {f"peer:{fact.peer}"}
 
 
@@ -74,10 +103,121 @@ def _moved(state: State, stamped: f.Stamped) -> set[str]:
     return {f"peer:{fact.peer}"}
 
 
+def _certified(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.CertificateTaken)
+    certificate = Certificate(
+        fact.subject, fact.issuer, fact.serial, list(fact.names), fact.key, fact.not_before, fact.not_after,
+        list(fact.path), fact.revocation,
+    )
+    touched = {f"peer:{fact.peer}"}
+    exchange = state.exchanges.get(fact.exchange)
+    if exchange is not None:
+        exchange.certificate = certificate
+        touched.add(f"exchange:{fact.exchange}")
+    peer = state.peers.get(fact.peer)
+    for each in peer.phase1s if peer else ():
+        if each.exchange == fact.exchange:
+            each.certificate = certificate
+    return touched
+
+
+def _user(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.UserAuthenticated)
+    peer = peer_of(state, fact.peer)
+    peer.user, peer.user_is_ours, peer.user_refused = fact.user, not fact.server, ""
+    return {f"peer:{fact.peer}"}
+
+
+def _user_refused(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.UserRefused)
+    peer = peer_of(state, fact.peer)
+    peer.user = ""
+    peer.user_refused = f"{fact.user}: {fact.why}" if fact.user else fact.why
+    return {f"peer:{fact.peer}"}
+
+
+def _assigned(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.ConfigAssigned)
+    peer_of(state, fact.peer).config = Config(
+        fact.server, fact.address, fact.netmask, list(fact.dns), fact.domain, fact.banner, list(fact.split_include),
+        list(fact.ignored), stamped.at,
+    )
+    return {f"peer:{fact.peer}"}
+
+
+def _released(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.ConfigReleased)
+    peer = state.peers.get(fact.peer)
+    if peer is None or peer.config is None or peer.config.address != fact.address:
+        return set()
+    peer.config = None
+    return {f"peer:{fact.peer}"}
+
+
+def _resolved(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.NameResolved)
+    peer = peer_of(state, fact.peer)
+    before = peer.resolved
+    peer.resolved = Resolved(
+        fact.name, fact.address, stamped.at, stamped.at + fact.ttl if fact.ttl else 0.0,
+        changes=(before.changes if before else 0) + fact.changed,
+    )
+    return {f"peer:{fact.peer}"}
+
+
+def _unresolved(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.NameUnresolved)
+    peer = peer_of(state, fact.peer)
+    resolved = peer.resolved or Resolved(fact.name)
+    peer.resolved = resolved
+    resolved.name, resolved.address, resolved.problem = fact.name, fact.kept, fact.why
+    resolved.at, resolved.next_at = stamped.at, 0.0
+    return {f"peer:{fact.peer}"}
+
+
+def _notified(state: State, stamped: f.Stamped) -> set[str]:
+    """Only an earlier end is news; that of an SA which is not there yet stands in the fact of its installation."""
+    fact = stamped.fact
+    assert isinstance(fact, f.LifetimeNotified)
+    touched = set()
+    peer = state.peers.get(fact.peer)
+    for phase1 in peer.phase1s if peer else ():
+        if phase1.cookies == fact.about and fact.seconds:
+            phase1.expires_at = _earlier(phase1.expires_at, phase1.established_at + fact.seconds)
+            phase1.renews_at = min(phase1.renews_at, phase1.expires_at)
+            touched.add(f"peer:{fact.peer}")
+    for tunnel in state.tunnels.values():
+        for sa in tunnel.sas if tunnel.peer == fact.peer else ():
+            if fact.about in (sa.spi_in, sa.spi_out):
+                if fact.seconds:
+                    sa.expires_at = _earlier(sa.expires_at, sa.installed_at + fact.seconds)
+                    sa.rekeys_at = min(sa.rekeys_at, sa.expires_at)
+                if fact.octets:
+                    sa.lifebytes = min(sa.lifebytes or fact.octets, fact.octets)
+                    sa.rekey_bytes = min(sa.rekey_bytes, sa.lifebytes)
+                touched.add(f"tunnel:{tunnel.name}")
+    return touched
+
+
+def _earlier(one: float, other: float) -> float:
+    return min(one or other, other)
+
+
+def _of_method(peer: Peer, method: str) -> Keepalive:
+    return peer.echo if method == "icmp" else peer.keepalive
+
+
 def _probe_sent(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.ProbeSent)
-    keepalive = peer_of(state, fact.peer).keepalive
+    keepalive = _of_method(peer_of(state, fact.peer), fact.method)
     keepalive.sent += 1
     keepalive.sent_at = stamped.at
     keepalive.next_at = 0.0
@@ -87,7 +227,7 @@ def _probe_sent(state: State, stamped: f.Stamped) -> set[str]:
 def _probe_answered(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.ProbeAnswered)
-    keepalive = peer_of(state, fact.peer).keepalive
+    keepalive = _of_method(peer_of(state, fact.peer), fact.method)
     keepalive.answered += 1
     keepalive.missed = 0
     keepalive.dead = False
@@ -103,7 +243,7 @@ def _probe_answered(state: State, stamped: f.Stamped) -> set[str]:
 def _probe_missed(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.ProbeMissed)
-    keepalive = peer_of(state, fact.peer).keepalive
+    keepalive = _of_method(peer_of(state, fact.peer), fact.method)
     keepalive.missed = fact.missed
     keepalive.missed_ever += 1
     keepalive.dead_at = stamped.at + fact.dead_in
@@ -122,7 +262,7 @@ def _probe_taken(state: State, stamped: f.Stamped) -> set[str]:
 def _silent(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.PeerSilent)
-    peer_of(state, fact.peer).keepalive.dead = True
+    peer_of(state, fact.peer).alive.dead = True
     return {f"peer:{fact.peer}"}
 
 
@@ -142,9 +282,18 @@ def _dropped(state: State, stamped: f.Stamped) -> set[str]:
 
 HANDLERS = {
     f.PeerConfigured: _configured,
+    f.PeerRemoved: _removed,
     f.Phase1Established: _established,
     f.Phase1Deleted: _deleted,
     f.PeerMoved: _moved,
+    f.CertificateTaken: _certified,
+    f.UserAuthenticated: _user,
+    f.UserRefused: _user_refused,
+    f.ConfigAssigned: _assigned,
+    f.ConfigReleased: _released,
+    f.NameResolved: _resolved,
+    f.NameUnresolved: _unresolved,
+    f.LifetimeNotified: _notified,
     f.ProbeSent: _probe_sent,
     f.ProbeAnswered: _probe_answered,
     f.ProbeMissed: _probe_missed,

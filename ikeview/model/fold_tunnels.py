@@ -57,7 +57,7 @@ def _up(state: State, stamped: f.Stamped) -> set[str]:
     tunnel = tunnel_of(state, fact.tunnel)
     tunnel.state, tunnel.since_at, tunnel.took = "up", stamped.at, fact.took
     tunnel.cause = tunnel.detail = ""
-    tunnel.retry_at, tunnel.rekeys = 0.0, 0
+    tunnel.retry_at, tunnel.rekeys, tunnel.stalled = 0.0, 0, ""
     settle(tunnel)
     return {f"tunnel:{fact.tunnel}"}
 
@@ -68,7 +68,7 @@ def _down(state: State, stamped: f.Stamped) -> set[str]:
     tunnel = tunnel_of(state, fact.tunnel)
     tunnel.state, tunnel.since_at = "down", stamped.at
     tunnel.cause, tunnel.detail = str(fact.cause), fact.detail
-    tunnel.retry_at = 0.0
+    tunnel.retry_at, tunnel.stalled = 0.0, ""
     if fact.cause in (f.Cause.OPERATOR, f.Cause.SHUTDOWN):
         tunnel.wanted = False
     return {f"tunnel:{fact.tunnel}"}
@@ -140,10 +140,21 @@ def _replaced(state: State, stamped: f.Stamped) -> set[str]:
 def _deleted(state: State, stamped: f.Stamped) -> set[str]:
     fact = stamped.fact
     assert isinstance(fact, f.SaDeleted)
-    tunnel = tunnel_of(state, fact.tunnel)
-    tunnel.sas = [sa for sa in tunnel.sas if sa.spi_in != fact.spi_in]
     state.tunnel_of_sa.pop(fact.spi_in, None)
+    tunnel = state.tunnels.get(fact.tunnel)
+    if tunnel is None:
+        # one that is removed does not come back with its last SA
+        return set()
+    tunnel.sas = [sa for sa in tunnel.sas if sa.spi_in != fact.spi_in]
     settle(tunnel)
+    return {f"tunnel:{fact.tunnel}"}
+
+
+def _stalled(state: State, stamped: f.Stamped) -> set[str]:
+    fact = stamped.fact
+    assert isinstance(fact, f.TrafficStalled)
+    tunnel = tunnel_of(state, fact.tunnel)
+    tunnel.stalled, tunnel.stalled_at, tunnel.silent = fact.action or "nothing", stamped.at, fact.seconds
     return {f"tunnel:{fact.tunnel}"}
 
 
@@ -152,10 +163,13 @@ def _sampled(state: State, stamped: f.Stamped) -> set[str]:
     assert isinstance(fact, f.CountersSampled)
     touched = set()
     for sample in fact.samples:
-        name = state.tunnel_of_sa.get(sample.spi_in)
-        sa = _find(state.tunnels[name], sample.spi_in) if name in state.tunnels else None
-        if sa is None:
+        name = state.tunnel_of_sa.get(sample.spi_in, "")
+        tunnel = state.tunnels.get(name)
+        sa = _find(tunnel, sample.spi_in) if tunnel else None
+        if tunnel is None or sa is None:
             continue
+        if sample.packets_in > sa.packets_in:
+            tunnel.stalled = ""
         _count(sa, sample, stamped.at)
         touched.add(f"tunnel:{name}")
     return touched
@@ -185,5 +199,6 @@ HANDLERS = {
     f.SaRekeying: _rekeying,
     f.SaReplaced: _replaced,
     f.SaDeleted: _deleted,
+    f.TrafficStalled: _stalled,
     f.CountersSampled: _sampled,
 }

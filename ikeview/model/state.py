@@ -40,7 +40,7 @@ class Engine:
 
 @dataclass(slots=True)
 class Keepalive:
-    """Our keepalive towards one peer (RFC 3706)."""
+    """Our keepalive towards one peer: R-U-THERE (RFC 3706), or echo requests through the tunnel."""
 
     sent: int = 0
     answered: int = 0
@@ -58,6 +58,50 @@ class Keepalive:
     dead: bool = False
     history: list[float] = field(default_factory=list)
     """Round-trip times in seconds, oldest first; -1.0 for a probe without an answer."""
+
+
+@dataclass(slots=True)
+class Certificate:
+    """The peer's certificate as it was found good; ``not_before`` and ``not_after`` are UTC seconds since 1970."""
+
+    subject: str
+    issuer: str
+    serial: str
+    names: list[str]
+    key: str
+    not_before: float
+    not_after: float
+    path: list[str]
+    """Subjects above it up to the authority."""
+    revocation: str
+    """``checked``, or why not."""
+
+
+@dataclass(slots=True)
+class Config:
+    """What mode config gave: to the peer if we are the ``server``, else to us."""
+
+    server: bool
+    address: str
+    netmask: str
+    dns: list[str]
+    domain: str
+    banner: str
+    split_include: list[str]
+    ignored: list[str]
+    assigned_at: float
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What became of a peer's DNS name; with a ``problem``, why it was not found, ``address`` is the one before."""
+
+    name: str
+    address: str = ""
+    at: float = 0.0
+    next_at: float = 0.0
+    problem: str = ""
+    changes: int = 0
 
 
 @dataclass(slots=True)
@@ -82,6 +126,7 @@ class Phase1:
     nat: str
     vendors: list[str]
     replaced: bool = False
+    certificate: Certificate | None = None
 
 
 @dataclass(slots=True)
@@ -100,14 +145,33 @@ class Peer:
     keepalive_set: str = ""
     phase1s: list[Phase1] = field(default_factory=list)
     keepalive: Keepalive = field(default_factory=Keepalive)
+    """R-U-THERE (RFC 3706)."""
+    echo: Keepalive = field(default_factory=Keepalive)
+    """Echo requests through the tunnel."""
     moved_to: str = ""
     drops: int = 0
     last_drop: str = ""
+    warnings: list[str] = field(default_factory=list)
+    """What is weak about its configuration and why, a sentence each."""
+    member_of: str = ""
+    """The peer under whose configuration it connected, with others; empty: it has its own."""
+    user: str = ""
+    """Authenticated by XAUTH and connected: the peer's user, or ours if ``user_is_ours``."""
+    user_is_ours: bool = False
+    user_refused: str = ""
+    """Why XAUTH failed last; empty once it succeeds."""
+    config: Config | None = None
+    resolved: Resolved | None = None
 
     @property
     def phase1(self) -> Phase1 | None:
         """The ISAKMP SA in use."""
         return self.phase1s[-1] if self.phase1s else None
+
+    @property
+    def alive(self) -> Keepalive:
+        """The keepalive by which the peer is judged."""
+        return self.echo if self.keepalive_set.startswith("icmp") else self.keepalive
 
 
 @dataclass(slots=True)
@@ -180,6 +244,11 @@ class Tunnel:
     sas: list[Sa] = field(default_factory=list)
     rekeys: int = 0
     """Successful ones since the tunnel came up."""
+    stalled: str = ""
+    """What is done because IKE answers and no ESP comes in; empty: it comes in."""
+    stalled_at: float = 0.0
+    silent: float = 0.0
+    """For how long none had come in by then."""
 
     @property
     def sa(self) -> Sa | None:
@@ -239,6 +308,8 @@ class Exchange:
     offered: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
     notifies: list[str] = field(default_factory=list)
+    certificate: Certificate | None = None
+    """The peer's, once found good."""
 
 
 @dataclass(slots=True)

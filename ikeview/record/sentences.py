@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from ikeview.core import facts as f
-from ikeview.record.units import duration, latency, size
+from ikeview.record.units import day, duration, latency, size
 from ikeview.ui.safe import safe
 
 Level = Literal["debug", "info", "notice", "alert"]
@@ -67,6 +67,42 @@ def _resent(x: f.RowResent, name: str) -> str:
     return f"message {x.row} of {name} sent again, {x.count} of {x.limit}{following}"
 
 
+def _peer(x: f.PeerConfigured) -> str:
+    whose = f"connected under {x.member_of}" if x.member_of else "configured"
+    warned = f"; take care: {'; '.join(x.warnings)}" if x.warnings else ""
+    return f"{whose}: {x.remote}, {x.mode} mode, {x.auth}, {_list(x.proposals)}, keepalive {x.keepalive}{warned}"
+
+
+def _certificate(x: f.CertificateTaken) -> str:
+    revocation = "not revoked" if x.revocation == "checked" else f"revocation: {x.revocation}"
+    until = f"valid from {day(x.not_before)} to {day(x.not_after)}"
+    return f"certificate of {x.subject} is good: issued by {x.issuer}, {x.key}, {until}, {revocation}"
+
+
+def _assigned(x: f.ConfigAssigned) -> str:
+    parts = [f"mode config gave {'the peer' if x.server else 'us'} {x.address}"]
+    parts += [f"DNS {_list(x.dns)}"] if x.dns else []
+    parts += [f"domain {x.domain}"] if x.domain else []
+    parts += [f"networks {_list(x.split_include)}"] if x.split_include else []
+    parts += [f"not used: {_list(x.ignored)}"] if x.ignored else []
+    return ", ".join(parts) + (f"; it says: {x.banner}" if x.banner else "")
+
+
+def _resolved(x: f.NameResolved) -> str:
+    verb = "is now" if x.changed else "is"
+    return f"{x.name} {verb} {x.address}" + (f", looked up again in {duration(x.ttl)}" if x.ttl else "")
+
+
+def _lifetime(x: f.LifetimeNotified) -> str:
+    limits = [f"after {duration(x.seconds)}"] if x.seconds else []
+    limits += [f"after {size(x.octets)}"] if x.octets else []
+    return f"the peer ends SA {x.about} earlier than we: {' or '.join(limits) or 'it does not say when'}"
+
+
+def _probe(method: str, sequence: int) -> str:
+    return f"echo request {sequence}" if method == "icmp" else f"keepalive {sequence}"
+
+
 def _of_exchange(fact: f.Fact, name: ExchangeName) -> str | None:
     match fact:
         case f.ExchangeStarted() as x:
@@ -109,7 +145,7 @@ def _of_tunnel(fact: f.Fact) -> str | None:
             drains = f"the old one drains for {duration(x.overlap)}"
             return f"SA {x.old} rekeyed to {x.new} ({x.why}) in {latency(x.took)}; {drains}"
         case f.TrafficStalled() as x:
-            return f"IKE answers, but no ESP has come in for {duration(x.seconds)}: {x.action}"
+            return f"IKE answers, but none of its ESP has come in for {duration(x.seconds)} while we sent: {x.action}"
         case f.SaDeleted() as x:
             return f"SA {x.spi_in} deleted by {x.by} ({x.cause})"
     return None
@@ -118,26 +154,26 @@ def _of_tunnel(fact: f.Fact) -> str | None:
 def _of_peer(fact: f.Fact) -> str | None:
     match fact:
         case f.PeerConfigured() as x:
-            return f"configured: {x.remote}, {x.mode} mode, {_list(x.proposals)}, keepalive {x.keepalive}"
+            return _peer(x)
         case f.PeerRemoved() as x:
-            return f"{x.peer} is gone"
+            return "the peer is gone, and its tunnels with it"
         case f.CertificateTaken() as x:
-            return f"certificate of {x.subject} by {x.issuer} is good ({x.key}, revocation: {x.revocation})"
+            return _certificate(x)
         case f.UserAuthenticated() as x:
-            return f"user {x.user} is authenticated" if x.server else f"we are authenticated as user {x.user}"
+            return f"user {x.user} is authenticated" if x.server else f"the peer takes us as user {x.user}"
         case f.UserRefused() as x:
-            return f"user {x.user} is refused: {x.why}"
+            whose = f"user {x.user} was refused" if x.server else f"the peer refused us as user {x.user}"
+            return f"{whose}: {x.why}"
         case f.ConfigAssigned() as x:
-            given = "gave the peer" if x.server else "gave us"
-            return f"mode config {given} {x.address}"
+            return _assigned(x)
         case f.ConfigReleased() as x:
-            return f"address {x.address} is given back"
+            return f"address {x.address} of the peer is free" if x.server else f"our address {x.address} is given up"
         case f.NameResolved() as x:
-            return f"{x.name} is {x.address}" + (f" for {duration(x.ttl)}" if x.ttl else "")
+            return _resolved(x)
         case f.NameUnresolved() as x:
-            return f"{x.name} was not resolved: {x.why}" + (f"; {x.kept} is kept" if x.kept else "")
+            return f"{x.name} could not be looked up: {x.why}" + (f"; {x.kept} is used on" if x.kept else "")
         case f.LifetimeNotified() as x:
-            return f"the peer ends {x.about} earlier: {x.seconds:.0f} s, {x.octets} octets"
+            return _lifetime(x)
         case f.NotifyTaken() as x:
             return f"the peer says {x.notify}" + ("" if x.authenticated else " (not authenticated)")
         case f.NotifySent() as x:
@@ -153,11 +189,12 @@ def _of_peer(fact: f.Fact) -> str | None:
         case f.Phase1Deleted() as x:
             return f"phase 1 {x.cookies} deleted ({x.cause})"
         case f.ProbeSent() as x:
-            return f"keepalive {x.sequence} sent"
+            return f"{_probe(x.method, x.sequence)} sent"
         case f.ProbeAnswered() as x:
-            return f"keepalive {x.sequence} answered after {latency(x.rtt)}"
+            return f"{_probe(x.method, x.sequence)} answered after {latency(x.rtt)}"
         case f.ProbeMissed() as x:
-            return f"keepalive {x.sequence} not answered, {x.missed} in a row; dead in {duration(x.dead_in)}"
+            dead = f"dead in {duration(x.dead_in)}"
+            return f"{_probe(x.method, x.sequence)} not answered, {x.missed} in a row; {dead}"
         case f.ProbeTaken() as x:
             return f"the peer's keepalive {x.sequence} answered"
         case f.PeerSilent() as x:
@@ -220,15 +257,32 @@ _NOTICE = (
     f.PeerMoved,
     f.ProbeMissed,
     f.Phase1Established,
+    f.UserAuthenticated,
+    f.ConfigAssigned,
+    f.NameUnresolved,
+    f.NameResolved,
+    f.LifetimeNotified,
 )
 _ALERT = (
-    f.ExchangeFailed, f.PeerSilent, f.PlaneProblem, f.EngineStalled, f.EngineFault, f.EngineProblem, f.OrderRefused
+    f.ExchangeFailed,
+    f.PeerSilent,
+    f.PlaneProblem,
+    f.EngineStalled,
+    f.EngineFault,
+    f.EngineProblem,
+    f.OrderRefused,
+    f.UserRefused,
+    f.TrafficStalled,
 )
 _CALM = (f.Cause.OPERATOR, f.Cause.SHUTDOWN, f.Cause.REPLACED)
 
 
 def level(fact: f.Fact) -> Level:
     """How much it matters: ``alert`` wants somebody to look, ``debug`` is for those who look closely."""
+    if isinstance(fact, f.PeerConfigured) and fact.warnings:
+        return "notice"
+    if isinstance(fact, f.NameResolved) and not fact.changed:
+        return "debug"
     if isinstance(fact, _DEBUG) or (isinstance(fact, f.MessageDropped) and fact.reason is f.DropReason.DUPLICATE):
         return "debug"
     if isinstance(fact, f.TunnelDown):

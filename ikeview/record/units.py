@@ -1,5 +1,7 @@
 """Numbers in a person's units, short enough for a column."""
 
+from datetime import UTC, datetime
+
 
 def duration(seconds: float) -> str:
     """``4d02h``, ``7h12m``, ``41m``, ``1m12s``, ``9s``: no seconds from ten minutes on: a column stands still."""
@@ -23,6 +25,15 @@ def latency(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+
+
+def day(wall: float) -> str:
+    """The date in UTC: ``2027-03-31``. A certificate that never ends says 9999-12-31 (RFC 5280 section 4.1.2.5)."""
+    try:
+        text = datetime.fromtimestamp(wall, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return "no date"
+    return "no end" if text == "9999-12-31" else text
 
 
 _STEPS = ("k", "M", "G", "T", "P")

@@ -278,6 +278,80 @@ def gateway() -> Story:
     return story
 
 
+AGGRESSIVE = ("> HDR, SA, KE, Ni, IDii", "< HDR, SA, KE, Nr, IDir, HASH_R", "> HDR*, HASH_I")
+TRANSACTION = ("> HDR*, HASH, ATTR", "< HDR*, HASH, ATTR")
+WEAK_GROUP = "modp1024 can be broken by a well-equipped attacker (RFC 8247)"
+BRUNO = f.CertificateTaken(
+    "road#2", "road2-mm", "CN=bruno, O=Example", "CN=Example CA", "4d2", ("bruno@example.net",), "ECDSA 256",
+    WALL - 86400.0, WALL + 20 * 86400.0, ("CN=Example CA",), "checked",
+)
+
+
+def roadwarriors(story: Story) -> None:
+    """Two peers connected under one configuration, one in Aggressive Mode with a secret, one with a certificate; both
+    have a user and an address of the pool."""
+    off = "icmp to 10.1.0.1 every 10s, dead after 30s, then clear"
+    suites = (SUITE1, "aes128-sha1-modp1024")
+    story.tell(
+        f.PeerConfigured(
+            "road", "any", "aggressive", "responder", "xauth-psk", "fqdn:gw.example", "user:*@example.net", suites,
+            28800.0, off, (WEAK_GROUP,),
+        )
+    )
+    story.tunnel("road/lan", "0.0.0.0/32", start="manual")
+    for number, user, remote, address in (
+        (1, "anna", "198.51.100.31", "10.9.0.5"),
+        (2, "bruno", "2001:db8::32", "10.9.0.6"),
+    ):
+        peer, exchange = f"road#{number}", f"road{number}-mm"
+        spot = f"[{remote}]:4500" if ":" in remote else f"{remote}:4500"
+        mode = "aggressive" if number == 1 else "main"
+        auth = "xauth-psk" if number == 1 else "xauth-rsa"
+        story.tell(
+            f.PeerConfigured(peer, remote, mode, "responder", auth, "", "", suites, 28800.0, off, (), "road"),
+            f.TunnelConfigured(
+                f"{peer}/lan", peer, "tunnel", "10.1.0.0/24", f"{address}/32", (SUITE2,), 3600.0, 0, 540.0, "manual",
+                "block",
+            ),
+            f.ExchangeStarted(
+                exchange, peer, "", f"{mode.capitalize()} Mode", "responder", "192.0.2.1:500", spot,
+                f"{number}f9ac1d2e0b47715:91bc0713aa02fe88", "00000000", 1, "peer", AGGRESSIVE if number == 1 else MAIN,
+            ),
+        )
+        if number == 1:
+            story.tell(f.RowTaken(exchange, 1, 412, 0.0, ("SA", "KE", "NONCE", "ID", "VID", "VID"), ()))
+            answer = ("SA", "KE", "NONCE", "ID", "HASH", "NAT-D", "NAT-D")
+            story.tell(f.RowSent(exchange, 2, 440, answer, ()), after=0.002)
+            story.tell(f.RowTaken(exchange, 3, 140, 0.04, ("HASH", "NAT-D", "NAT-D"), ()), after=0.04)
+        else:
+            story.tell(BRUNO)
+        story.tell(
+            f.ExchangeFinished(exchange, 0.1, f"{SUITE1}, 28800 s"),
+            f.Phase1Established(
+                peer, f"{number}f9ac1d2e0b47715:91bc0713aa02fe88", exchange, "responder", mode, "192.0.2.1:4500", spot,
+                "fqdn:gw.example", f"user:{user}@example.net", SUITE1, auth, 28800.0, 27000.0, "the peer is behind NAT",
+                ("XAUTH", "Cisco Unity"), "",
+            ),
+            f.ExchangeStarted(
+                f"road{number}-x", peer, "", "XAUTH", "initiator", "192.0.2.1:4500", spot,
+                f"{number}f9ac1d2e0b47715:91bc0713aa02fe88", "7d41c07a", 1, "initiate", TRANSACTION,
+            ),
+            f.RowSent(f"road{number}-x", 1, 76, ("HASH", "ATTR"), ("asks for user and password",)),
+        )
+        story.tell(f.RowTaken(f"road{number}-x", 2, 108, 0.9, ("HASH", "ATTR"), (f"user {user}",)), after=0.9)
+        story.tell(
+            f.ExchangeFinished(f"road{number}-x", 0.9, f"user {user}"),
+            f.UserAuthenticated(peer, user, True),
+            f.ConfigAssigned(
+                peer, True, address, "255.255.255.255", ("10.1.0.53",), "example.net", "", ("10.1.0.0/24",), ()
+            ),
+            f.TunnelWanted(f"{peer}/lan", "peer"),
+        )
+        story.sa(f"{peer}/lan", (f"a{number}0000aa", f"b{number}0000bb"), remote)
+        story.tell(f.TunnelUp(f"{peer}/lan", 1.1), f.ProbeSent(peer, 1, "icmp"))
+        story.tell(f.ProbeAnswered(peer, 1, 0.021, 10.0, "icmp"), after=0.021)
+
+
 NOW = BOOT + 2509.0
 
 
@@ -316,9 +390,27 @@ def every_text(text: str) -> Story:
         f.OrderRefused(text, text, text),
         f.PlaneProblem(text, text),
         f.EngineFault(text, text),
+        f.EngineProblem(text),
         f.ExchangeStarted("n", text, f"{text}/b", text, text, text, text, text, text, 1, text, plan),
         f.RowSent("n", 1, 10, (text,), (text,)),
         f.ExchangeFailed("n", 1, 1.0, Cause.REFUSED, text, (text,), (text,), (text,)),
         f.TunnelDown(f"{text}/b", Cause.REFUSED, text),
+        f.PeerConfigured(
+            f"{text}#1", text, "aggressive", text, "xauth-psk", text, text, (text,), 28800.0, text, (text,), text
+        ),
+        f.TunnelConfigured(f"{text}#1/a", f"{text}#1", text, text, text, (text,), 3600.0, 0, 60.0, text, text),
+        f.CertificateTaken(text, "m", text, text, text, (text, text), text, 0.0, 4e9, (text,), text),
+        f.UserAuthenticated(text, text, True),
+        f.UserRefused(f"{text}#1", text, True, text),
+        f.ConfigAssigned(text, False, text, text, (text,), text, text, (text,), (text,)),
+        f.ConfigReleased(f"{text}#1", False, text),
+        f.NameResolved(text, text, text, 60.0, True),
+        f.NameUnresolved(text, text, text, text),
+        f.LifetimeNotified(text, text, 60.0, 1000),
+        f.TrafficStalled(f"{text}/a", 60.0, text),
+        f.ProbeSent(text, 1, "icmp"),
+        f.ProbeAnswered(text, 1, 0.1, 10.0, "icmp"),
+        f.PeerConfigured(f"{text}#2", text, text, text, text, text, text, (text,), 28800.0, text, (), text),
+        f.PeerRemoved(f"{text}#2"),
     )
     return story

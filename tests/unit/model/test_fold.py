@@ -9,7 +9,20 @@ from ikeview.core.facts import Cause, DropReason, Stamped, stamped_from_dict, st
 from ikeview.model import BadState, State, apply, clone, dump, load
 from ikeview.model.negotiations import exchanges_of, latest_exchange, latest_failure, waits_for
 from ikeview.model.state import EVENTS_KEPT, EXCHANGES_KEPT, ROUTINE_KEPT
-from tests.support.story import BOOT, NOW, Story, every_text, gateway
+from tests.support.story import BOOT, NOW, WALL, Story, every_text, gateway, roadwarriors
+
+
+def road() -> tuple[State, Story]:
+    story = Story()
+    story.boot()
+    roadwarriors(story)
+    return folded(story.facts), story
+
+
+def told(state: State, *facts: f.Fact, at: float = NOW) -> State:
+    for fact in facts:
+        apply(state, Stamped(9000, at, 0.0, fact))
+    return state
 
 
 def folded(facts: list[Stamped]) -> State:
@@ -284,3 +297,166 @@ def test_what_was_touched():
     touched = [apply(state, each) for each in rekeyed().facts]
     assert touched[0] == {"engine"}
     assert {"peer:tokyo", "tunnel:tokyo/lan", "exchange:tokyo-mm"} <= set().union(*touched)
+
+
+# -- certificates, users, addresses, names -----------------------------------------------------------------------------
+
+
+def test_the_same_again_with_members_certificates_and_users():
+    state, story = road()
+    journal = [json.dumps(stamped_to_dict(each)) for each in story.facts]
+    assert folded([stamped_from_dict(json.loads(line)) for line in journal]) == state
+    assert load(json.loads(json.dumps(dump(state)))) == state
+    copy = clone(state)
+    copy.peers["road#2"].phase1.certificate.names.clear()
+    copy.peers["road#2"].config.dns.clear()
+    assert state.peers["road#2"].phase1.certificate.names == ["bruno@example.net"]
+    assert state.peers["road#2"].config.dns == ["10.1.0.53"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [("certificate", 7, "wants a Certificate"), ("certificate", {}, "wants a Certificate")],
+)
+def test_a_broken_optional_part_is_refused_with_its_place(path, value, words):
+    data = dump(road()[0])
+    data["peers"]["road#2"]["phase1s"][0][path] = value
+    with pytest.raises(BadState, match=rf"state\.peers\.road#2\.phase1s\[0\]\.{path}: {words}"):
+        load(data)
+
+
+def test_members():
+    state, _ = road()
+    peer = state.peers["road#2"]
+    assert (peer.member_of, peer.user, peer.user_is_ours) == ("road", "bruno", False)
+    assert (peer.config.server, peer.config.address, peer.config.domain) == (True, "10.9.0.6", "example.net")
+    assert state.peers["road"].warnings == ["modp1024 can be broken by a well-equipped attacker (RFC 8247)"]
+    assert state.peers["road"].phase1 is None
+
+
+def test_a_member_that_is_gone_takes_its_tunnels_along_and_leaves_its_negotiations():
+    state, _ = road()
+    exchanges = list(state.exchanges)
+    touched = apply(state, Stamped(9000, NOW, 0.0, f.PeerRemoved("road#1")))
+    assert touched == {"peer:road#1", "tunnel:road#1/lan"}
+    assert list(state.peers) == ["road", "road#2"]
+    assert list(state.tunnels) == ["road/lan", "road#2/lan"]
+    assert state.tunnel_of_sa == {"a20000aa": "road#2/lan"}
+    assert list(state.exchanges) == exchanges
+    # what is told late does not bring it back
+    told(
+        state,
+        f.SaDeleted("road#1/lan", "a10000aa", "us", Cause.PEER_SILENT),
+        f.ConfigReleased("road#1", True, "10.9.0.5"),
+        f.Phase1Deleted("road#1", "x", Cause.PEER_SILENT), f.PeerRemoved("road#1"),
+    )
+    assert list(state.peers) == ["road", "road#2"]
+    assert list(state.tunnels) == ["road/lan", "road#2/lan"]
+
+
+def test_a_tunnel_that_is_configured_again_has_other_selectors_and_keeps_its_sas():
+    state, _ = road()
+    again = f.TunnelConfigured(
+        "road#1/lan", "road#1", "tunnel", "10.1.0.0/24", "10.9.0.99/32", (), 3600.0, 0, 540.0, "manual", "block"
+    )
+    told(state, again)
+    tunnel = state.tunnels["road#1/lan"]
+    assert (tunnel.remote, tunnel.state, len(tunnel.sas)) == ("10.9.0.99/32", "up", 1)
+
+
+def test_a_certificate_belongs_to_the_phase_1_of_its_exchange():
+    state, _ = road()
+    assert state.exchanges["road2-mm"].certificate.subject == "CN=bruno, O=Example"
+    assert state.peers["road#2"].phase1.certificate is state.exchanges["road2-mm"].certificate
+    assert state.peers["road#1"].phase1.certificate is None
+    # told after the SA was established
+    late = f.CertificateTaken("road#1", "road1-mm", "CN=late", "CN=ca", "1", (), "RSA 2048", 0.0, WALL, (), "checked")
+    told(state, late)
+    assert state.peers["road#1"].phase1.certificate.subject == "CN=late"
+    # that of an unknown peer or exchange is no peer's
+    told(state, f.CertificateTaken("who", "y", "CN=x", "CN=ca", "1", (), "RSA 2048", 0.0, WALL, (), "checked"))
+    assert "who" not in state.peers
+
+
+def test_a_user_goes_with_the_last_phase_1_and_a_refusal_stays_until_it_is_mended():
+    state, _ = road()
+    peer = state.peers["road#1"]
+    told(state, f.UserRefused("road#1", "anna", True, "wrong password"))
+    assert (peer.user, peer.user_refused) == ("", "anna: wrong password")
+    told(state, f.UserAuthenticated("road#1", "anna", True))
+    assert (peer.user, peer.user_refused) == ("anna", "")
+    told(state, f.Phase1Deleted("road#1", peer.phase1.cookies, Cause.PEER_DELETED))
+    assert peer.user == ""
+
+
+def test_an_address_is_given_back():
+    state, _ = road()
+    told(state, f.ConfigReleased("road#1", True, "10.9.0.77"))
+    assert state.peers["road#1"].config is not None
+    told(state, f.ConfigReleased("road#1", True, "10.9.0.5"))
+    assert state.peers["road#1"].config is None
+
+
+def test_names():
+    state = told(folded([]), f.NameResolved("a", "gw.example", "192.0.2.1", 60.0, False), at=100.0)
+    resolved = state.peers["a"].resolved
+    assert (resolved.address, resolved.next_at, resolved.changes, resolved.problem) == ("192.0.2.1", 160.0, 0, "")
+    told(state, f.NameUnresolved("a", "gw.example", "timeout", "192.0.2.1"), at=160.0)
+    resolved = state.peers["a"].resolved
+    assert (resolved.address, resolved.problem, resolved.next_at) == ("192.0.2.1", "timeout", 0.0)
+    told(state, f.NameResolved("a", "gw.example", "192.0.2.2", 60.0, True), at=170.0)
+    resolved = state.peers["a"].resolved
+    assert (resolved.address, resolved.changes, resolved.problem, resolved.next_at) == ("192.0.2.2", 1, "", 230.0)
+    told(state, f.NameUnresolved("b", "x.example", "no such name", ""))
+    assert (state.peers["b"].resolved.name, state.peers["b"].resolved.address) == ("x.example", "")
+
+
+def test_a_name_that_stays_the_same_is_routine():
+    state = told(folded([]), f.NameResolved("a", "gw.example", "192.0.2.1", 60.0, False))
+    told(state, f.NameResolved("a", "gw.example", "192.0.2.2", 60.0, True))
+    assert ([each.fact.changed for each in state.events], [each.fact.changed for each in state.routine]) == (
+        [True], [False],
+    )  # fmt: skip
+
+
+def test_keepalives_of_both_kinds_stand_beside_each_other():
+    state, _ = road()
+    peer = state.peers["road#1"]
+    assert (peer.echo.answered, peer.keepalive.answered) == (1, 0)
+    assert peer.alive is peer.echo
+    told(state, f.ProbeSent("road#1", 9), f.ProbeAnswered("road#1", 9, 0.03, 10.0))
+    told(state, f.ProbeMissed("road#1", 2, 1, 9.0, "icmp"))
+    assert (peer.echo.missed, peer.keepalive.answered, peer.keepalive.missed) == (1, 1, 0)
+    told(state, f.PeerSilent("road#1", 31.0))
+    assert (peer.echo.dead, peer.keepalive.dead) == (True, False)
+
+
+def test_the_peers_shorter_lifetime_is_what_counts(day):
+    state = clone(day)
+    phase1, sa = state.peers["tokyo"].phase1, state.tunnels["tokyo/lan"].sa
+    told(state, f.LifetimeNotified("tokyo", phase1.cookies, 7200.0, 0))
+    told(state, f.LifetimeNotified("tokyo", sa.spi_out, 1800.0, 10**9))
+    assert phase1.expires_at == phase1.established_at + 7200
+    assert phase1.renews_at == phase1.expires_at
+    assert sa.expires_at == sa.installed_at + 1800
+    assert sa.rekeys_at <= sa.expires_at
+    assert (sa.lifebytes, sa.rekey_bytes) == (10**9, 10**9)
+    # a longer one, one of another peer, and one that says nothing change nothing
+    before = dump(state)["tunnels"]
+    told(
+        state, f.LifetimeNotified("tokyo", sa.spi_in, 86400.0, 10**12), f.LifetimeNotified("nagoya", sa.spi_in, 1.0, 1),
+        f.LifetimeNotified("tokyo", sa.spi_in, 0.0, 0),
+    )
+    assert dump(state)["tunnels"] == before
+
+
+def test_esp_that_does_not_arrive_until_it_does(day):
+    state = clone(day)
+    tunnel = state.tunnels["tokyo/lan"]
+    told(state, f.TrafficStalled("tokyo/lan", 60.0, "phase 2 is made anew"))
+    assert (tunnel.stalled, tunnel.silent, tunnel.stalled_at) == ("phase 2 is made anew", 60.0, NOW)
+    sa = tunnel.sa
+    told(state, f.CountersSampled((f.Sample(sa.spi_in, sa.bytes_in, sa.packets_in, sa.bytes_out, sa.packets_out + 9),)))
+    assert tunnel.stalled
+    told(state, f.CountersSampled((f.Sample(sa.spi_in, sa.bytes_in, sa.packets_in + 1, sa.bytes_out, sa.packets_out),)))
+    assert not tunnel.stalled

@@ -3,7 +3,8 @@
 import json
 
 from ikeview.model import State, apply, status
-from tests.support.story import NOW, gateway
+from ikeview.model.state import Certificate, Config
+from tests.support.story import NOW, WALL, Story, gateway, roadwarriors
 
 SA_KEYS = {
     "spi_in", "spi_out", "suite", "mode", "local", "remote", "encapsulated", "local_selector", "remote_selector",
@@ -28,11 +29,11 @@ def test_shape():
     first = answer["tunnels"][0]
     assert set(first) == {
         "name", "peer", "state", "cause", "detail", "wanted", "attempt", "retry_in", "local", "remote", "rekeys",
-        "phase1", "sas",
+        "phase1", "sas", "member_of", "stalled", "warnings",
     }  # fmt: skip
     assert set(first["phase1"]) == {
         "cookies", "role", "mode", "local", "remote", "local_id", "remote_id", "suite", "auth", "nat",
-        "established_ago", "renews_in", "expires_in",
+        "established_ago", "renews_in", "expires_in", "user", "certificate", "config",
     }  # fmt: skip
     assert set(first["sas"][0]) == SA_KEYS
 
@@ -55,8 +56,35 @@ def test_configured_and_active_together():
     assert tunnels["lab/lan"] | {"local": "", "remote": ""} == {
         "name": "lab/lan", "peer": "lab", "state": "down", "cause": None, "detail": None, "wanted": False, "attempt": 0,
         "retry_in": None, "local": "", "remote": "", "rekeys": 0, "phase1": None, "sas": [],
+        "member_of": None, "stalled": None, "warnings": [],
     }  # fmt: skip
 
 
 def test_nothing_at_all():
     assert status(State(), 0.0)["tunnels"] == []
+
+
+def test_a_peer_with_certificate_user_and_address():
+    story = Story()
+    roadwarriors(story)
+    state = State()
+    for stamped in story.facts:
+        apply(state, stamped)
+    told = json.loads(json.dumps(status(state, story.at)))
+    assert [each["name"] for each in told["tunnels"]] == ["road/lan", "road#1/lan", "road#2/lan"]
+    configured, member = told["tunnels"][0], told["tunnels"][2]
+    assert configured["phase1"] is None
+    assert len(configured["warnings"]) == 1
+    assert (member["member_of"], member["warnings"]) == ("road", [])
+    assert member["phase1"]["user"] == "bruno"
+    assert member["phase1"]["certificate"] == {
+        "subject": "CN=bruno, O=Example", "issuer": "CN=Example CA", "serial": "4d2", "names": ["bruno@example.net"],
+        "key": "ECDSA 256", "not_before": WALL - 86400.0, "not_after": WALL + 20 * 86400.0, "path": ["CN=Example CA"],
+        "revocation": "checked",
+    }  # fmt: skip
+    assert member["phase1"]["config"] == {
+        "server": True, "address": "10.9.0.6", "netmask": "255.255.255.255", "dns": ["10.1.0.53"],
+        "domain": "example.net", "banner": None, "split_include": ["10.1.0.0/24"], "ignored": [],
+    }  # fmt: skip
+    assert set(member["phase1"]["config"]) == set(Config.__slots__) - {"assigned_at"}
+    assert set(member["phase1"]["certificate"]) == set(Certificate.__slots__)

@@ -8,7 +8,7 @@ import pytest
 from ikeview.core import facts as f
 from ikeview.core.facts import FACTS, Cause, DropReason, Fact, Sample
 from ikeview.record.sentences import LEVELS, level, sentence, subject
-from ikeview.record.units import count, duration, latency, size
+from ikeview.record.units import count, day, duration, latency, size
 
 
 def example(kind: type[Fact], text: str = "word") -> Fact:
@@ -60,10 +60,103 @@ def test_exchanges_may_be_called_by_name():
         (f.MessageDropped("a", "b", 1, DropReason.MALFORMED, "", ""), "info"),
         (f.ProbeAnswered("a", 1, 0.1, 1.0), "debug"),
         (f.PeerSilent("a", 30.0), "alert"),
+        (f.UserRefused("a", "anna", True, "wrong password"), "alert"),
+        (f.TrafficStalled("a/b", 60.0, "phase 2 is made anew"), "alert"),
+        (f.NameUnresolved("a", "gw.example", "no such name", ""), "notice"),
+        (f.NameResolved("a", "gw.example", "192.0.2.1", 60.0, False), "debug"),
+        (f.NameResolved("a", "gw.example", "192.0.2.1", 60.0, True), "notice"),
+        (f.UserAuthenticated("a", "anna", True), "notice"),
+        (f.PeerRemoved("a"), "info"),
+        (f.ConfigReleased("a", True, "10.9.0.5"), "info"),
+        (f.ProbeSent("a", 1, "icmp"), "debug"),
     ],
 )
 def test_levels(fact, wanted):
     assert level(fact) == wanted
+
+
+ROAD = (
+    "road", "any", "aggressive", "responder", "xauth-psk", "", "", ("aes256-sha256-modp1024",), 28800.0, "off",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (
+            f.PeerConfigured(*ROAD, warnings=("modp1024 can be broken", "identities go in clear")),
+            "configured: any, aggressive mode, xauth-psk, aes256-sha256-modp1024, keepalive off; take care: modp1024 "
+            "can "
+            "be broken; identities go in clear",
+        ),
+        (
+            f.PeerConfigured(*ROAD, member_of="road"),
+            "connected under road: any, aggressive mode, xauth-psk, aes256-sha256-modp1024, keepalive off",
+        ),
+        (f.PeerRemoved("road#2"), "the peer is gone, and its tunnels with it"),
+        (
+            f.CertificateTaken("a", "x", "CN=b", "CN=ca", "1", (), "RSA 2048", 1.79e9, 1.8e9, (), "checked"),
+            "certificate of CN=b is good: issued by CN=ca, RSA 2048, valid from 2026-09-21 to 2027-01-15, not revoked",
+        ),
+        (
+            f.CertificateTaken("a", "x", "CN=b", "CN=ca", "1", (), "RSA 2048", 1.79e9, 1e300, (), "no list"),
+            "certificate of CN=b is good: issued by CN=ca, RSA 2048, valid from 2026-09-21 to no date, revocation: no "
+            "list",
+        ),
+        (f.UserAuthenticated("a", "anna", True), "user anna is authenticated"),
+        (f.UserAuthenticated("a", "anna", False), "the peer takes us as user anna"),
+        (f.UserRefused("a", "anna", True, "wrong password"), "user anna was refused: wrong password"),
+        (f.UserRefused("a", "anna", False, "locked"), "the peer refused us as user anna: locked"),
+        (
+            f.ConfigAssigned(
+                "a", False, "10.9.0.5", "255.255.255.0", ("10.1.0.53",), "example.net", "be nice", ("10.1.0.0/24",),
+                ("NBNS 10.1.0.54: not supported",),
+            ),
+            "mode config gave us 10.9.0.5, DNS 10.1.0.53, domain example.net, networks 10.1.0.0/24, not used: NBNS "
+            "10.1.0.54: not supported; it says: be nice",
+        ),
+        (f.ConfigAssigned("a", True, "10.9.0.5", "", (), "", "", (), ()), "mode config gave the peer 10.9.0.5"),
+        (f.ConfigReleased("a", True, "10.9.0.5"), "address 10.9.0.5 of the peer is free"),
+        (f.ConfigReleased("a", False, "10.9.0.5"), "our address 10.9.0.5 is given up"),
+        (f.NameResolved("a", "gw.example", "192.0.2.1", 0.0, False), "gw.example is 192.0.2.1"),
+        (
+            f.NameResolved("a", "gw.example", "192.0.2.1", 300.0, True),
+            "gw.example is now 192.0.2.1, looked up again in 5m00s",
+        ),
+        (f.NameUnresolved("a", "gw.example", "timeout", ""), "gw.example could not be looked up: timeout"),
+        (
+            f.NameUnresolved("a", "gw.example", "timeout", "192.0.2.1"),
+            "gw.example could not be looked up: timeout; 192.0.2.1 is used on",
+        ),
+        (
+            f.LifetimeNotified("a", "c3a7e891", 1800.0, 4_000_000),
+            "the peer ends SA c3a7e891 earlier than we: after 30m or after 4.00 MB",
+        ),
+        (f.LifetimeNotified("a", "c3", 0.0, 0), "the peer ends SA c3 earlier than we: it does not say when"),
+        (
+            f.TrafficStalled("a/b", 60.0, "phase 2 is made anew"),
+            "IKE answers, but none of its ESP has come in for 1m00s while we sent: phase 2 is made anew",
+        ),
+        (f.ProbeSent("a", 7, "icmp"), "echo request 7 sent"),
+        (f.ProbeAnswered("a", 7, 0.02, 10.0, "icmp"), "echo request 7 answered after 20 ms"),
+        (
+            f.ProbeMissed("a", 7, 2, 10.0, "icmp"),
+            "echo request 7 not answered, 2 in a row; dead in 10s",
+        ),
+        (f.ProbeMissed("a", 7, 2, 10.0), "keepalive 7 not answered, 2 in a row; dead in 10s"),
+    ],
+)  # fmt: skip
+def test_words(fact, text):
+    assert sentence(fact) == text
+
+
+@pytest.mark.parametrize(
+    ("wall", "text"),
+    [(0.0, "1970-01-01"), (1.79e9, "2026-09-21"), (253402300799.0, "no end"), (1e12, "no date"), (-1e30, "no date"),
+     (float("nan"), "no date"), (float("inf"), "no date")],
+)  # fmt: skip
+def test_days(wall, text):
+    assert day(wall) == text
 
 
 def test_subjects():
