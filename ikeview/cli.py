@@ -40,6 +40,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _ask_engine(command, arguments)
     if command == "demo":
         return _demo(arguments)
+    if command == "passwd":
+        return _passwd(arguments.user)
     from ikeview.settings.places import config_folder
 
     folder = config_folder(arguments.config)
@@ -122,6 +124,22 @@ def _check(folder: Path) -> int:
         return _say_problems([f"ikeview.toml: {problem}" for problem in problems])
     tunnels = sum(len(peer.tunnels) for peer in settings.peers)
     print(f"no problem found in {folder}: {len(settings.peers)} peers, {tunnels} tunnels")
+    for peer in settings.peers:
+        for warning in peer.warnings:
+            print(f"warning: {peer.name}: {warning}")
+    return DONE
+
+
+def _passwd(user: str) -> int:
+    from ikeview.passwd import NoPassword, users_line
+    from ikeview.settings.problems import BadValue
+
+    try:
+        print(users_line(user))
+    except BadValue as error:
+        return _say(f"{error.text}: {error.hint}", USAGE)
+    except NoPassword as error:
+        return _say(str(error))
     return DONE
 
 
@@ -219,6 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--follow", action="store_true", help="and go on with what happens")
     events.add_argument("--json", action="store_true", help="a mapping a line")
     command("check", "the configuration's problems")
+    passwd = command("passwd", "a user's line for the users of XAUTH: asks for the password, prints its hash")
+    passwd.add_argument("user", metavar="USER", help="the user's name")
     explain = command("explain", "why the last attempt failed")
     explain.add_argument("target", metavar="TUNNEL", help="a tunnel (tokyo/lan) or a peer (tokyo)")
     return parser

@@ -141,7 +141,10 @@ class _Reading:
         elif not any(each.key == "name" for each in findings):
             file.name = self._found(file, "name", lambda: parse_name(path.stem)) or ""
         file.credentials, wrong = read_credentials(peer, content)
-        file.findings += relevant(iter(wrong), findings)
+        told = {each.key for each in file.findings}
+        file.findings += [
+            each for each in relevant(iter(wrong), findings) if each.key.partition("[")[0] not in told
+        ]
         return file
 
     def _parse(self, path: Path) -> tuple[Content, dict[str, Any]] | None:

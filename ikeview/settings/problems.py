@@ -33,7 +33,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         for part in ("file", "key", "text", "hint"):
-            object.__setattr__(self, part, _printable(getattr(self, part)))
+            object.__setattr__(self, part, printable(getattr(self, part)))
 
     def __str__(self) -> str:
         """One line: ``peers/tokyo.toml: phase1.lifetime: '8 hours' is no duration, write for example 8h``."""
@@ -55,7 +55,8 @@ def quoted(value: str) -> str:
     return repr(value if len(value) <= _VALUE_LIMIT else f"{value[:_VALUE_LIMIT]}...")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text as it may stand in one line, whatever file it came from: control characters escaped, cut if long."""
     if len(text) > _TEXT_LIMIT:
         text = f"{text[:_TEXT_LIMIT]}..."
     if text.isprintable():

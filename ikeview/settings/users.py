@@ -43,8 +43,15 @@ def read_users(path: Path, shown: str, key: str) -> tuple[Users, list[Finding]]:
     return tuple(users.items()), findings
 
 
+def check_user(text: str) -> str:
+    """A user's name that a line can begin with. Raises ``BadValue``."""
+    if ":" in text or text.startswith("#"):
+        raise BadValue(f"{quoted(text)} cannot be a user's name", "it must hold no colon and not begin with #")
+    return parse_user(text)
+
+
 def _user(line: bytes) -> tuple[str, PasswordHash]:
-    """The line's user. What stands in a line is not repeated: it may be a password."""
+    """The line's user. Nothing but a name is repeated: the rest may be a password."""
     try:
         name, colon, stored = line.decode().partition(":")
     except UnicodeDecodeError:
@@ -52,6 +59,6 @@ def _user(line: bytes) -> tuple[str, PasswordHash]:
     if not colon:
         raise BadValue("has no colon between name and hash", "`ikeview passwd USER` makes such a line")
     try:
-        return parse_user(name), PasswordHash.parse(stored)
+        return check_user(name), PasswordHash.parse(stored)
     except BadPasswordHash as error:
         raise BadValue(str(error)) from None

@@ -7,6 +7,7 @@ from ikeview.core.identity import Identity
 from ikeview.core.specs import PeerSpec
 from ikeview.crypto.certificates import Certificate
 from ikeview.crypto.suites import EspSuite, Phase1Suite
+from ikeview.settings.problems import printable
 from ikeview.wire.numbers import IdType
 
 SECRET_LEAST = 16
@@ -15,8 +16,8 @@ _NOTICE = 30 * 86400.0
 
 
 def warnings(peer: PeerSpec, wall: float) -> tuple[str, ...]:
-    """What should be mended about ``peer``; ``wall`` is UTC seconds since 1970."""
-    return tuple(_warnings(peer, wall))
+    """What should be mended about ``peer``, printable; ``wall`` is UTC seconds since 1970."""
+    return tuple(map(printable, _warnings(peer, wall)))
 
 
 def _warnings(peer: PeerSpec, wall: float) -> Iterator[str]:
