@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -46,15 +46,19 @@ class PeerFile:
     proposals: tuple[str, ...]
     tunnels: list[TunnelFile]
     secret: str = SECRET
+    """The pre-shared key; empty: there is none."""
     phase1: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     tables: tuple[str, ...] = field(default=())
+    auth: tuple[str, ...] = ()
+    """Further lines of ``[auth]``."""
 
     def text(self) -> str:
         """As TOML."""
+        secret = [f'secret_file = "../secrets/{self.name}.psk"'] if self.secret else []
         return "\n".join([
             f'name = "{self.name}"', f'local = "{self.local}"', f'remote = "{self.remote}"', *self.more,
-            "[auth]", f'secret_file = "../secrets/{self.name}.psk"',
+            "[auth]", *secret, *self.auth,
             "[phase1]", f"proposals = {json.dumps(self.proposals)}", *self.phase1, *self.tables,
             *(each.text() for each in self.tunnels),
         ])
@@ -63,12 +67,16 @@ class PeerFile:
 class Gateway:
     """One ``ikeview run``. ``start`` begins it with the peers given; ``stop`` ends it in order, ``kill`` at once."""
 
-    def __init__(self, namespace: Namespace, folder: Path, peers: Iterable[PeerFile]) -> None:
+    def __init__(
+        self, namespace: Namespace, folder: Path, peers: Iterable[PeerFile], files: Mapping[str, bytes] | None = None
+    ) -> None:
         self.namespace, self.folder = namespace, folder
         self.peers = list(peers)
+        self.files = dict(files or {})
+        """What else is in the folder, by name in it: certificates, keys, users."""
         self._process: subprocess.Popen[bytes] | None = None
         self.runtime = folder / "runtime"
-        for each in (folder, folder / "peers", folder / "secrets"):
+        for each in (folder, folder / "peers", folder / "secrets", folder / "state"):
             each.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -168,9 +176,14 @@ class Gateway:
 
     def write(self) -> None:
         """Its configuration and secrets."""
-        (self.folder / "ikeview.toml").write_text('[engine]\ndataplane = "esp"\n')
+        (self.folder / "ikeview.toml").write_text(
+            f'[engine]\ndataplane = "esp"\nstate = "{self.folder}/state"\n'
+        )
         for peer in self.peers:
             (self.folder / "peers" / f"{peer.name}.toml").write_text(peer.text())
-            secret = self.folder / "secrets" / f"{peer.name}.psk"
-            secret.touch(mode=0o600)
-            secret.write_text(peer.secret)
+        secrets = {f"secrets/{peer.name}.psk": peer.secret.encode() for peer in self.peers if peer.secret}
+        for name, data in (self.files | secrets).items():
+            path = self.folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(data)

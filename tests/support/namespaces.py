@@ -110,6 +110,45 @@ class TwoHosts:
             subprocess.run(["ip", "netns", "del", host.name], capture_output=True)
 
 
+class ThreeHosts:
+    """``left`` and ``right`` with a ``router`` between: each of the two has an ``eth0``, at whose other end the router
+    has ``eth-left`` and ``eth-right``. Addresses and routes are the test's to give. A context manager."""
+
+    def __init__(self) -> None:
+        stem = f"ikv{os.getpid()}n{next(_numbers)}"
+        self.left, self.router, self.right = (Namespace(f"{stem}{letter}") for letter in "lmr")
+
+    def __enter__(self) -> Self:
+        every = (self.left, self.router, self.right)
+        try:
+            _batch((), [f"netns add {host.name}" for host in every])
+            for host in every:
+                host.ip("link set lo up")
+            for host, device in ((self.left, "eth-left"), (self.right, "eth-right")):
+                _batch((), [f"link add eth0 netns {host.name} type veth peer name {device} netns {self.router.name}"])
+                for end, name in ((host, "eth0"), (self.router, device)):
+                    end.ip(f"link set {name} addrgenmode none", f"link set {name} up")
+            done = self.router.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+            if done.returncode:
+                raise RuntimeError(f"sysctl: {done.stderr.strip()}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for host in (self.left, self.router, self.right):
+            subprocess.run(["ip", "netns", "del", host.name], capture_output=True)
+
+    def filter(self, rules: str) -> None:
+        """Rules of nft(8) for the router."""
+        done = subprocess.run(
+            self.router.command("nft", "-f", "-"), input=rules, capture_output=True, text=True, timeout=30
+        )
+        if done.returncode:
+            raise RuntimeError(f"nft: {done.stderr.strip()}")
+
+
 def join(one: Namespace, other: Namespace, device: str) -> None:
     """A veth pair between two namespaces, called ``device`` in both."""
     _batch((), [f"link add {device} netns {one.name} type veth peer name {device} netns {other.name}"])
