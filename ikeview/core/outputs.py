@@ -131,6 +131,9 @@ class HalfSa:
     hard_bytes: int | None = None
     """The plane reports ``BytesHard`` once and lets nothing more pass."""
     replay_window: int = 1024
+    originals: tuple[Address, Address] | None = None
+    """Inbound in transport mode through a NAT: source and destination that the peer's packets had when it sent them,
+    with which the checksums of TCP and UDP were made (RFC 3947 section 5.2, RFC 3948 section 3.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""NAT detection and the float to the NAT port (RFC 3947)."""
+"""NAT detection and the float to the NAT port (RFC 3947), and as its drafts had it (draft-ietf-ipsec-nat-t-ike-03)."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +9,33 @@ from ikeview.core.runner import Message
 from ikeview.core.specs import Role
 from ikeview.crypto.hashes import Hash
 from ikeview.ikev1.keys import Cookies
-from ikeview.ikev1.vendor_ids import NAT_T_RFC
+from ikeview.ikev1.vendor_ids import NAT_T_DRAFT_02, NAT_T_DRAFT_02N, NAT_T_DRAFT_03, NAT_T_RFC
 from ikeview.wire.payloads import NatDetection, Payload, VendorId
+
+
+@dataclass(frozen=True, slots=True)
+class NatVersion:
+    """A version of NAT traversal. All move to the NAT port; the ``draft`` ones have payloads and encapsulation modes of
+    numbers of their own."""
+
+    name: str
+    vendor_id: bytes
+    draft: bool
+
+
+RFC_3947 = NatVersion("RFC 3947", NAT_T_RFC, draft=False)
+VERSIONS = (
+    RFC_3947,
+    NatVersion("draft 03", NAT_T_DRAFT_03, draft=True),
+    NatVersion("draft 02", NAT_T_DRAFT_02N, draft=True),
+    # the same, by those who forgot to hash the line feed, or did not
+    NatVersion("draft 02", NAT_T_DRAFT_02, draft=True),
+)
+"""The best first."""
+
+MAIN_MODE_ROWS, AGGRESSIVE_ROWS = (3, 4), (3, 2)
+"""In which rows NAT-D goes, the initiator's and the responder's: as soon as both cookies are known (RFC 3947 section
+3.2)."""
 
 
 def nat_hash(hash_: Hash, cookies: Cookies, spot: Spot) -> bytes:
@@ -20,7 +45,7 @@ def nat_hash(hash_: Hash, cookies: Cookies, spot: Spot) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class NatTraversal:
-    """The rider of Main Mode: announces NAT traversal in rows 1 and 2, compares addresses in rows 3 and 4.
+    """The rider of phase 1: announces NAT traversal in rows 1 and 2, compares addresses in ``rows``.
 
     ``forced`` claims a NAT on our side where there may be none, so that both ends put ESP into UDP; ``decoy`` are the
     octets that stand for our address then. ``here`` and ``there`` tell who is behind a NAT.
@@ -32,8 +57,9 @@ class NatTraversal:
     enabled: bool
     forced: bool
     decoy: bytes
-    spoken: bool = False
-    """The peer has announced NAT traversal."""
+    rows: tuple[int, int] = MAIN_MODE_ROWS
+    version: NatVersion | None = None
+    """The best that both ends speak."""
     compared: bool = False
     here: bool = False
     there: bool = False
@@ -43,33 +69,47 @@ class NatTraversal:
         """Whether ESP goes into UDP and IKE to the NAT port."""
         return self.compared and (self.here or self.there or self.forced)
 
+    @property
+    def draft(self) -> bool:
+        """Whether the numbers are those of the drafts."""
+        return self.version is not None and self.version.draft
+
+    def _row(self, role: Role) -> int:
+        return self.rows[0 if role is Role.INITIATOR else 1]
+
     def add(self, row: Row, stage: Any) -> tuple["NatTraversal", list[Payload]]:
-        """The vendor ID in rows 1 and 2, NAT-D in rows 3 and 4: the receiver's address first (section 3.2)."""
+        """The vendor IDs in row 1, the best of them in row 2; NAT-D in our row: the receiver's address first (section
+        3.2)."""
         if not self.enabled:
             return self, []
-        if row.number <= 2:
-            return self, [VendorId(NAT_T_RFC)]
-        if row.number <= 4 and self.spoken:
+        payloads: list[Payload] = []
+        if row.number == 1:
+            payloads += [VendorId(each.vendor_id) for each in VERSIONS]
+        elif row.number == 2 and self.version is not None:
+            payloads.append(VendorId(self.version.vendor_id))
+        if row.number == self._row(self.role) and self.version is not None:
             suite_hash, cookies = stage.chosen.suite.hash, stage.chosen.cookies
             ours = nat_hash(suite_hash, cookies, self.local)
             if self.forced:
                 ours = suite_hash.digest(self.decoy)
-            return self, [NatDetection(nat_hash(suite_hash, cookies, self.remote)), NatDetection(ours)]
-        return self, []
+            theirs = nat_hash(suite_hash, cookies, self.remote)
+            payloads += [NatDetection(theirs, self.draft), NatDetection(ours, self.draft)]
+        return self, payloads
 
     def read(self, row: Row, stage: Any, message: Message) -> "NatTraversal":
-        """The peer's vendor ID, then its NAT-D."""
+        """The peer's vendor IDs, then its NAT-D."""
         if not self.enabled:
             return self
+        after = self
         if row.number <= 2:
-            spoken = any(each.data == NAT_T_RFC for each in message.chain.all(VendorId))
-            return replace(self, spoken=self.spoken or spoken)
+            given = {each.data for each in message.chain.all(VendorId)}
+            after = replace(after, version=next((each for each in VERSIONS if each.vendor_id in given), None))
         hashes = [each.data for each in message.chain.all(NatDetection)]
-        if row.number > 4 or not self.spoken or len(hashes) < 2:
-            return self
+        if row.number != self._row(self.role.other) or after.version is None or len(hashes) < 2:
+            return after
         suite_hash, cookies = stage.chosen.suite.hash, stage.chosen.cookies
         return replace(
-            self,
+            after,
             compared=True,
             here=hashes[0] != nat_hash(suite_hash, cookies, self.local),
             there=nat_hash(suite_hash, cookies, self.remote) not in hashes[1:],
@@ -77,18 +117,22 @@ class NatTraversal:
 
     def notes(self, row: Row, taken: bool) -> tuple[str, ...]:
         """What the comparison found."""
-        return (self.words,) if taken and self.compared and row.number in (3, 4) and self.words else ()
+        told = taken and self.compared and row.number == self._row(self.role.other) and self.words
+        return (self.words,) if told else ()
 
     @property
     def words(self) -> str:
         """Who is behind a NAT, in words; empty if nobody."""
         if not self.found:
             return ""
+        how = f" ({self.version.name})" if self.version is not None and self.draft else ""
         if self.here and self.there:
-            return "NAT: both ends are behind one"
+            return f"NAT: both ends are behind one{how}"
         if self.here:
-            return "NAT: we are behind one"
+            return f"NAT: we are behind one{how}"
         if self.there:
             # a peer that forces UDP encapsulation looks exactly like one behind a NAT
-            return "NAT: the peer is behind one, or claims to be" if not self.forced else "NAT claimed by both ends"
-        return "NAT claimed, so that ESP goes in UDP"
+            if self.forced:
+                return f"NAT claimed by both ends{how}"
+            return f"NAT: the peer is behind one, or claims to be{how}"
+        return f"NAT claimed, so that ESP goes in UDP{how}"

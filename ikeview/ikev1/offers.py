@@ -1,6 +1,7 @@
 """Suites as transforms and back, for both phases (RFC 2409 appendix A, RFC 2407 sections 4.4 and 4.5)."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ikeview.core.facts import Cause, DropReason
@@ -50,14 +51,24 @@ class Phase1Offer:
 
 @dataclass(frozen=True, slots=True)
 class Phase2Offer:
-    """A phase 2 transform as read, with the SPI of its proposal."""
+    """A phase 2 transform as read, with the SPI of its proposal; ``mode`` 0: it names none."""
 
     proposal: Proposal
     transform: Transform
     suite: EspSuite | None
     mode: int
     life: Life
-    text: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        """For the reader; the mode is said where it is not the usual one."""
+        return self.name if _mode_base(self.mode) in (0, EncapsulationMode.TUNNEL) else self.whole
+
+    @property
+    def whole(self) -> str:
+        """With the mode in any case."""
+        return f"{self.name} {mode_name(self.mode)}"
 
 
 # -- phase 1 -------------------------------------------------------------------------------------------------------
@@ -139,6 +150,15 @@ def check_phase1(sa: SecurityAssociation, offered: SecurityAssociation) -> Phase
 # -- phase 2 -------------------------------------------------------------------------------------------------------
 
 
+def encapsulation_mode(*, transport: bool, in_udp: bool, draft: bool) -> EncapsulationMode:
+    """The number of a mode (RFC 2407 section 4.5, RFC 3947 section 5.1 and as its drafts had it)."""
+    if not in_udp:
+        return EncapsulationMode.TRANSPORT if transport else EncapsulationMode.TUNNEL
+    if draft:
+        return EncapsulationMode.UDP_TRANSPORT_DRAFT if transport else EncapsulationMode.UDP_TUNNEL_DRAFT
+    return EncapsulationMode.UDP_TRANSPORT if transport else EncapsulationMode.UDP_TUNNEL
+
+
 def offer_phase2(
     suites: tuple[EspSuite, ...], spi: bytes, mode: EncapsulationMode, lifetime: float, lifebytes: int | None
 ) -> SecurityAssociation:
@@ -147,12 +167,7 @@ def offer_phase2(
     of = Attribute.of
     transforms = []
     for number, suite in enumerate(suites, 1):
-        attributes = [of(EspAttribute.LIFE_TYPE, LifeType.SECONDS), of(EspAttribute.LIFE_DURATION, int(lifetime))]
-        if lifebytes:
-            attributes += [
-                of(EspAttribute.LIFE_TYPE, LifeType.KILOBYTES),
-                of(EspAttribute.LIFE_DURATION, max(1, lifebytes // KILOBYTE)),
-            ]
+        attributes = life_attributes(ProtocolId.ESP, lifetime, lifebytes or 0)
         attributes.append(of(EspAttribute.ENCAPSULATION_MODE, mode))
         if suite.integrity:
             attributes.append(of(EspAttribute.AUTHENTICATION, suite.integrity.attribute_id))
@@ -160,15 +175,18 @@ def offer_phase2(
             attributes.append(of(EspAttribute.KEY_LENGTH, suite.cipher.key_length))
         if suite.group:
             attributes.append(of(EspAttribute.GROUP_DESCRIPTION, suite.group.number))
+        if suite.esn:
+            attributes.append(of(EspAttribute.ESN, _ESN))
         transforms.append(Transform(number, suite.cipher.transform_id, tuple(attributes)))
     return SecurityAssociation.of(Proposal(1, ProtocolId.ESP, spi, tuple(transforms)))
 
 
-def read_phase2(proposal: Proposal, transform: Transform) -> Phase2Offer:
-    """What a phase 2 transform means."""
+def read_phase2(proposal: Proposal, transform: Transform, known: tuple[EspSuite, ...] = ()) -> Phase2Offer:
+    """What a phase 2 transform means: one of the ``known`` suites, for some look the same on the wire, else any."""
     get = transform.get
-    key_length, authentication, group_number = (
-        get(EspAttribute.KEY_LENGTH), get(EspAttribute.AUTHENTICATION), get(EspAttribute.GROUP_DESCRIPTION)
+    key_length, authentication, group_number, esn = (
+        get(EspAttribute.KEY_LENGTH), get(EspAttribute.AUTHENTICATION), get(EspAttribute.GROUP_DESCRIPTION),
+        get(EspAttribute.ESN),
     )
     cipher = next(
         (
@@ -181,76 +199,111 @@ def read_phase2(proposal: Proposal, transform: Transform) -> Phase2Offer:
     )
     integrity = next((each for each in INTEGRITIES.values() if each.attribute_id == authentication), None)
     group = GROUPS_BY_NUMBER.get(group_number or 0)
-    mode = get(EspAttribute.ENCAPSULATION_MODE) or 0
     words = [cipher.name if cipher else _numbered("transform", transform.transform_id, key_length)]
     if authentication:
         words.append(integrity.name if integrity else _numbered("integrity", authentication))
     if group_number:
         words.append(group.name if group else _numbered("group", group_number))
-    text = "-".join(words) + (f" {mode_name(mode)}" if _mode_base(mode) != EncapsulationMode.TUNNEL else "")
+    if esn:
+        words.append("esn" if esn == _ESN else _numbered("sequence numbers", esn))
     whole = (
         cipher is not None
         and cipher.aead == (not authentication)
         and (integrity is not None or not authentication)
         and (group is not None or not group_number)
+        and esn in (None, 0, _ESN)
         and proposal.protocol == ProtocolId.ESP
         and len(proposal.spi) == 4
         and not _repeats(transform)
-        and not get(EspAttribute.ESN)
     )
-    suite = EspSuite(cipher, integrity, group) if whole and cipher else None
+    suite = EspSuite(cipher, integrity, group, esn == _ESN) if whole and cipher else None
+    name = "-".join(words)
+    if suite is not None:
+        suite = next((each for each in known if _same_on_the_wire(each, suite)), suite)
+        name = str(suite)
     life = _life(transform, EspAttribute.LIFE_TYPE, EspAttribute.LIFE_DURATION)
-    return Phase2Offer(proposal, transform, suite, mode, life, text)
+    return Phase2Offer(proposal, transform, suite, get(EspAttribute.ENCAPSULATION_MODE) or 0, life, name)
 
 
-def choose_phase2(sa: SecurityAssociation, allowed: tuple[EspSuite, ...], mode: EncapsulationMode) -> Phase2Offer:
-    """The first of the peer's transforms that we allow. Raises ``Abort``."""
+def _same_on_the_wire(one: EspSuite, other: EspSuite) -> bool:
+    """Whether two suites differ in nothing that is said: HMAC-SHA-256 has one number however much is kept of it."""
+
+    def said(suite: EspSuite) -> tuple[object, ...]:
+        return suite.cipher, suite.integrity.attribute_id if suite.integrity else None, suite.group, suite.esn
+
+    return said(one) == said(other)
+
+
+def choose_phase2(
+    sa: SecurityAssociation, allowed: tuple[EspSuite, ...], mode: EncapsulationMode, taken: Collection[bytes] = ()
+) -> Phase2Offer:
+    """The first of the peer's transforms that we allow, under an SPI that is not ``taken``. Raises ``Abort``."""
     _check_doi(sa)
     numbers = Counter(proposal.number for proposal in sa.proposals)
     offers = [
-        read_phase2(proposal, each)
+        read_phase2(proposal, each, allowed)
         for proposal in sa.proposals
         # equal numbers ask for several protocols together (AH and ESP), which we do not do
         if numbers[proposal.number] == 1
         for each in proposal.transforms
     ]
     for offer in offers:
-        if offer.suite in allowed and offer.mode == mode and _good_spi(offer.proposal.spi):
+        spi = offer.proposal.spi
+        if offer.suite in allowed and _same_mode(offer.mode, mode) and _good_spi(spi) and spi not in taken:
             return offer
     expected = tuple(f"{suite} {mode_name(mode)}" for suite in allowed)
     raise Abort(
         NotifyType.NO_PROPOSAL_CHOSEN,
         Cause.NO_PROPOSAL,
         "none of the peer's phase 2 proposals is allowed here",
-        tuple(f"{offer.text} {mode_name(offer.mode)}" for offer in offers),
+        tuple(offer.whole for offer in offers),
         expected,
     )
 
 
-def check_phase2(sa: SecurityAssociation, offered: SecurityAssociation) -> Phase2Offer:
-    """The peer's choice, one of our transforms but for its lifetime. Raises ``Abort``, for it is authenticated."""
+def check_phase2(
+    sa: SecurityAssociation, offered: SecurityAssociation, suites: tuple[EspSuite, ...], taken: Collection[bytes] = ()
+) -> Phase2Offer:
+    """The peer's choice, one of our transforms but for its lifetime; ``suites`` are what we offered. Raises ``Abort``,
+    for it is authenticated."""
     try:
         chosen = _single(sa)
     except Discard as error:
         raise Abort(NotifyType.BAD_PROPOSAL_SYNTAX, Cause.BAD_ANSWER, error.detail) from error
-    offer = read_phase2(chosen, chosen.transforms[0])
-    ours = [_core(each, _PHASE2_LIFE) for each in offered.proposals[0].transforms]
-    if offer.suite is None or _core(offer.transform, _PHASE2_LIFE) not in ours or not _good_spi(chosen.spi):
+    offer = read_phase2(chosen, chosen.transforms[0], suites)
+    ours = [_meaning(each) for each in offered.proposals[0].transforms]
+    if offer.suite is None or _meaning(offer.transform) not in ours:
         raise Abort(
             NotifyType.NO_PROPOSAL_CHOSEN,
             Cause.BAD_ANSWER,
             f"peer chose {offer.text}, which was not offered",
             (offer.text,),
-            tuple(read_phase2(offered.proposals[0], each).text for each in offered.proposals[0].transforms),
+            tuple(read_phase2(offered.proposals[0], each, suites).text for each in offered.proposals[0].transforms),
+        )
+    if not _good_spi(chosen.spi) or chosen.spi in taken:
+        raise Abort(
+            NotifyType.INVALID_SPI, Cause.BAD_ANSWER, f"peer chose SPI {chosen.spi.hex()}, which is reserved or in use"
         )
     return offer
 
 
 def mode_name(mode: int) -> str:
     """An encapsulation mode in words."""
-    names = {1: "tunnel", 2: "transport", 3: "tunnel in UDP", 4: "transport in UDP",
+    names = {0: "in no mode", 1: "tunnel", 2: "transport", 3: "tunnel in UDP", 4: "transport in UDP",
              61443: "tunnel in UDP (draft)", 61444: "transport in UDP (draft)"}
     return names.get(mode, f"mode {mode}")
+
+
+def life_attributes(protocol: int, seconds: float, octets: int) -> list[Attribute]:
+    """Lifetimes as attributes, type before duration; 0 is none (RFC 2407 section 4.5, RFC 2409 appendix A)."""
+    kind, duration = _PHASE1_LIFE if protocol == ProtocolId.ISAKMP else _PHASE2_LIFE
+    attributes = []
+    for unit, number in (
+        (LifeType.SECONDS, int(seconds)), (LifeType.KILOBYTES, max(1, octets // KILOBYTE) if octets else 0)
+    ):
+        if number:
+            attributes += [Attribute.of(kind, unit), Attribute.of(duration, number)]
+    return attributes
 
 
 # -- shared --------------------------------------------------------------------------------------------------------
@@ -274,10 +327,28 @@ def _single(sa: SecurityAssociation) -> Proposal:
     return sa.proposals[0]
 
 
+_PLAIN_MODES = (EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT)
+_ESN = 1
+"""The value of the attribute that asks for sequence numbers of 64 bits (RFC 4304 section 2)."""
+
+
 def _core(transform: Transform, life: tuple[int, int]) -> tuple[int, tuple[tuple[int, int | None], ...]]:
     """What must not change between offer and answer."""
     pairs = ((int(each.kind), each.number) for each in transform.attributes if each.kind not in life)
     return transform.transform_id, tuple(sorted(pairs, key=lambda pair: (pair[0], pair[1] or 0)))
+
+
+def _meaning(transform: Transform) -> tuple[int, tuple[tuple[int, object], ...]]:
+    """The core of an ESP transform, the same for what means the same: the modes of RFC 3947 and of its drafts, and AES
+    with 128 bits, whether said or not."""
+    number, pairs = _core(transform, _PHASE2_LIFE)
+    meant: list[tuple[int, object]] = []
+    for kind, value in pairs:
+        if kind == EspAttribute.ENCAPSULATION_MODE:
+            meant.append((kind, (_mode_base(value or 0), value in _PLAIN_MODES)))
+        elif (kind, value) not in ((EspAttribute.KEY_LENGTH, 128), (EspAttribute.ESN, 0)):
+            meant.append((kind, value))
+    return number, tuple(meant)
 
 
 def _repeats(transform: Transform) -> bool:
@@ -320,6 +391,14 @@ def _good_spi(spi: bytes) -> bool:
 
 def _mode_base(mode: int) -> int:
     return {3: 1, 4: 2, 61443: 1, 61444: 2}.get(mode, mode)
+
+
+def _same_mode(offered: int, wanted: EncapsulationMode) -> bool:
+    """Whether an offered mode is the one that we want: some stacks mix the numbers of RFC 3947 and of its drafts, some
+    name no mode where there is no choice."""
+    if not offered:
+        return wanted in _PLAIN_MODES
+    return _mode_base(offered) == _mode_base(wanted) and (offered in _PLAIN_MODES) == (wanted in _PLAIN_MODES)
 
 
 def _numbered(kind: str, *numbers: int | None) -> str:

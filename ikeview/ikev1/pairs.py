@@ -40,6 +40,13 @@ class Pairs:
     def _key(self, pair: Pair) -> tuple[str, str]:
         return pair.inbound.tunnel.peer, pair.name
 
+    @property
+    def spis_out(self) -> frozenset[bytes]:
+        """The peer's SPIs that are in use."""
+        return frozenset(
+            pair.outbound.spi.to_bytes(4) for tunnel in self._phase2.tunnels.values() for pair in tunnel.pairs
+        )
+
     def install(self, now: float, sa: IsakmpSa, negotiation: Negotiation, agreed: Agreed) -> Pair:
         """The inbound half goes in before our message leaves, so that the peer's first packet finds it."""
         context, tunnel = self._context, self._phase2.tunnels[agreed.tunnel.full_name]
@@ -50,7 +57,10 @@ class Pairs:
         )
         encapsulated = sa.nat.found
         local = Spot(sa.local.host, context.nat_port if encapsulated else 0)
-        remote = sa.remote if encapsulated else Spot(sa.remote.host, 0)
+        remote = Spot(sa.remote.host, 0)
+        if encapsulated:
+            # a peer that has not moved to its NAT port takes ESP there nevertheless
+            remote = sa.remote if sa.floated else Spot(sa.remote.host, self._phase2.remote_nat_port)
 
         def half(direction: Direction) -> HalfSa:
             inward = direction is Direction.IN
@@ -58,7 +68,7 @@ class Pairs:
                 direction,
                 int.from_bytes(agreed.ground.spi if inward else agreed.spi_out),
                 tunnel.spec, agreed.suite, agreed.keys_in if inward else agreed.keys_out, local, remote, encapsulated,
-                life.soft_bytes, life.hard_bytes,
+                life.soft_bytes, life.hard_bytes, originals=agreed.originals if inward else None,
             )
 
         tunnel.generation += 1

@@ -25,7 +25,7 @@ from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keys import Cookies
 from ikeview.ikev1.main_mode import MAIN_MODE, Authenticated, Setup
 from ikeview.ikev1.nat import NatTraversal
-from ikeview.ikev1.vendor_ids import VendorIds
+from ikeview.ikev1.vendor_ids import VendorIds, ours_for
 from ikeview.wire.header import NO_COOKIE, Header
 from ikeview.wire.numbers import NotifyType, ProtocolId
 from ikeview.wire.payloads import Delete, Notify, Payload
@@ -143,7 +143,7 @@ class Phase1s:
         )
         return Run(
             context.new_exchange(), MAIN_MODE, role, cookies, 0, setup, now=now, policy=context.policy,
-            riders=(VendorIds(), nat),
+            riders=(VendorIds(ours_for(spec)), nat),
         )
 
     # -- as responder ------------------------------------------------------------------------------------------------
@@ -215,6 +215,7 @@ class Phase1s:
             raise Discard(DropReason.WRONG_ADDRESS, f"negotiating with {negotiation.remote}")
         if negotiation.again(arrival.data):
             return
+        compared = _nat(negotiation.run).compared
         try:
             took = negotiation.listen(now, header, arrival.data)
         except Abort as abort:
@@ -222,14 +223,15 @@ class Phase1s:
             return
         self._contact(now, took, negotiation.run.begun)
         nat = _nat(negotiation.run)
-        if took.row.number in (3, 4) and nat.compared:
+        compared = nat.compared and not compared
+        if compared:
             self._context.emit(
                 NatFound(self._peer.spec.name, negotiation.run.ident, nat.here, nat.there, nat.forced)
             )
         if negotiation.run.role is Role.RESPONDER:
             # the peer's own port, and the NAT port once it has moved there (RFC 3947 section 4)
             negotiation.move(arrival.local, arrival.remote, floated=arrival.floated)
-        elif took.row.number == 4 and nat.found:
+        elif compared and nat.found:
             port = self._context.nat_port
             negotiation.move(
                 Spot(negotiation.local.host, port), Spot(negotiation.remote.host, self._peer.remote_nat_port),

@@ -20,6 +20,7 @@ from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Run
 from ikeview.core.specs import Role
 from ikeview.core.timers import Timer
+from ikeview.ikev1 import lifetimes
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.pairs import DOWN_WORDS, PEER_IS_DEAD, Pairs
 from ikeview.ikev1.quick_mode import (
@@ -33,7 +34,7 @@ from ikeview.ikev1.quick_mode import (
     suites_by_group,
 )
 from ikeview.wire.header import Header
-from ikeview.wire.numbers import EncapsulationMode, ProtocolId
+from ikeview.wire.numbers import ProtocolId
 from ikeview.wire.payloads import Notify
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Phase2s:
     def phase1(self) -> "Phase1s":
         """What the Quick Modes run under."""
         return self._peer.phase1
+
+    @property
+    def remote_nat_port(self) -> int:
+        """Where the peer takes ESP in UDP."""
+        return self._peer.remote_nat_port
 
     def _key(self, subject: str) -> tuple[str, str]:
         return self._peer.spec.name, subject
@@ -160,9 +166,8 @@ class Phase2s:
         context = self._context
         return Ground(
             sa.keys, message_id, context.new_spi(self._peer).to_bytes(4),
-            context.entropy.octets("nonce", _NONCE_SIZE), context.key_pair,
-            EncapsulationMode.UDP_TUNNEL if sa.nat.found else EncapsulationMode.TUNNEL,
-            sa.local.host, sa.remote.host,
+            context.entropy.octets("nonce", _NONCE_SIZE), context.key_pair, sa.local.host, sa.remote.host,
+            sa.nat.found, sa.nat.draft, self.pairs.spis_out,
         )
 
     # -- Quick Mode, both roles --------------------------------------------------------------------------------------
@@ -186,6 +191,8 @@ class Phase2s:
         stage = negotiation.run.stage
         if took.row.number == 2:
             assert isinstance(stage, Agreed)
+            if stage.notified is not None:
+                self._context.emit(lifetimes.told(sa.peer, stage.ground.spi.hex(), stage.notified))
             pair = self.pairs.install(now, sa, negotiation, stage)
             negotiation.speak(now)
             self.pairs.settle(now, sa, negotiation, pair)

@@ -2,23 +2,31 @@
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
-from ipaddress import ip_network
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
 
 from ikeview.core.facts import Cause, DropReason
 from ikeview.core.ladder import Row, ladder
 from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Exchange, Message
-from ikeview.core.specs import Address, Network, Selector, TunnelSpec
+from ikeview.core.specs import Address, Network, Role, Selector, TunnelSpec
 from ikeview.crypto.esp import EspKeys
 from ikeview.crypto.groups import BadPublicValue, Group, KeyPair
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import EspSuite
-from ikeview.ikev1 import keys, offers
+from ikeview.ikev1 import keys, lifetimes, offers
 from ikeview.ikev1.keys import Phase1Keys
 from ikeview.wire.message import Chain, write_chain
 from ikeview.wire.numbers import EncapsulationMode, ExchangeType, IdType, NotifyType, ProtocolId
-from ikeview.wire.payloads import HashPayload, Identification, KeyExchange, Nonce, Payload
+from ikeview.wire.payloads import (
+    HashPayload,
+    Identification,
+    KeyExchange,
+    NatOriginalAddress,
+    Nonce,
+    Notify,
+    Payload,
+)
 from ikeview.wire.sa import Proposal, SecurityAssociation
 
 LADDER = ladder("""
@@ -40,9 +48,18 @@ class Ground:
     spi: bytes
     nonce: bytes
     key_pair: Callable[[Group], KeyPair]
-    mode: EncapsulationMode
     local: Address
     remote: Address
+    nat: bool = False
+    """There is a NAT between us, or one is claimed: ESP goes in UDP."""
+    draft: bool = False
+    """With the numbers of the drafts of RFC 3947."""
+    taken: frozenset[bytes] = frozenset()
+    """The SPIs of the peer's that are in use."""
+
+    def mode(self, tunnel: TunnelSpec) -> EncapsulationMode:
+        """How ESP carries a tunnel's traffic."""
+        return offers.encapsulation_mode(transport=_transport(tunnel), in_udp=self.nat, draft=self.draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +97,16 @@ class Agreed:
     tunnel: TunnelSpec
     suite: EspSuite
     life: offers.Life
+    """What the peer offered, or with its choice has agreed to."""
     spi_out: bytes
     nonce_i: bytes
     nonce_r: bytes
     keys_in: EspKeys
     keys_out: EspKeys
+    originals: tuple[Address, Address] | None = None
+    """Through a NAT in transport mode: source and destination of the peer's packets as it sends them."""
+    notified: offers.Life | None = None
+    """What the responder said of its own lifetime (RFC 2407 section 4.6.3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +133,10 @@ def offer(stage: Wanted) -> tuple[Offered, list[Payload]]:
     """Row 1, built by the initiator."""
     ground, tunnel = stage.ground, stage.tunnel
     group = stage.suites[0].group
-    sa = offers.offer_phase2(stage.suites, ground.spi, ground.mode, tunnel.lifetime, tunnel.lifebytes)
+    sa = offers.offer_phase2(stage.suites, ground.spi, ground.mode(tunnel), tunnel.lifetime, tunnel.lifebytes)
     pair = (ground.key_pair(group),) if group else ()
     rest: list[Payload] = [sa, Nonce(ground.nonce), *(KeyExchange(each.public) for each in pair)]
-    rest += [selector_id(tunnel.local), selector_id(tunnel.remote)]
+    rest += [selector_id(tunnel.local), selector_id(tunnel.remote), *_originals(ground, tunnel, Role.INITIATOR)]
     proof = keys.hash_1(ground.keys, ground.message_id, write_chain(rest))
     return Offered(stage, sa, pair), [HashPayload(proof), *rest]
 
@@ -128,7 +150,7 @@ def choose(stage: Open, message: Message) -> Asked:
         raise Discard(DropReason.BAD_KEY, "our own nonce was sent back to us")
     ids = tuple(chain.all(Identification))
     tunnel = _asked_for(stage, ids)
-    chosen = offers.choose_phase2(sa, tunnel.proposals, ground.mode)
+    chosen = offers.choose_phase2(sa, tunnel.proposals, ground.mode(tunnel), ground.taken)
     assert chosen.suite is not None
     group = chosen.suite.group
     if (group is None) != (public is None):
@@ -140,7 +162,7 @@ def choose(stage: Open, message: Message) -> Asked:
     pair = (ground.key_pair(group),) if group else ()
     shared = _shared(pair, public)
     agreed = _agree(ground, tunnel, chosen, nonce, ground.nonce, shared)
-    return Asked(agreed, chosen, pair, ids)
+    return Asked(replace(agreed, originals=_seen(ground, tunnel, chain, Role.RESPONDER)), chosen, pair, ids)
 
 
 def accept(stage: Asked) -> tuple[Asked, list[Payload]]:
@@ -151,6 +173,9 @@ def accept(stage: Asked) -> tuple[Asked, list[Payload]]:
     rest: list[Payload] = [SecurityAssociation.of(proposal), Nonce(ground.nonce)]
     rest += [KeyExchange(each.public) for each in stage.pair]
     rest += stage.ids
+    rest += _originals(ground, agreed.tunnel, Role.RESPONDER)
+    ours = offers.Life(agreed.tunnel.lifetime, agreed.tunnel.lifebytes or 0)
+    rest += lifetimes.notice(ProtocolId.ESP, ground.spi, agreed.life, ours)
     proof = keys.hash_2(ground.keys, ground.message_id, agreed.nonce_i, write_chain(rest))
     return stage, [HashPayload(proof), *rest]
 
@@ -164,7 +189,8 @@ def check_choice(stage: Offered, message: Message) -> Agreed:
         raise Discard(DropReason.BAD_KEY, "our own nonce was sent back to us")
     ids = chain.all(Identification)
     ours = [selector_id(tunnel.local), selector_id(tunnel.remote)]
-    if ids and [_traffic(each) for each in ids] != [_traffic(each) for each in ours]:
+    wanted = [_traffic(each) for each in ours]
+    if ids and [_traffic(each) for each in ids] != wanted and not _translated(ground, tunnel, ids, wanted):
         raise Abort(
             NotifyType.INVALID_ID_INFORMATION,
             Cause.SELECTORS,
@@ -172,12 +198,16 @@ def check_choice(stage: Offered, message: Message) -> Agreed:
             tuple(_id_text(each) for each in ids),
             tuple(_id_text(each) for each in ours),
         )
-    chosen = offers.check_phase2(sa, stage.sa)
+    chosen = offers.check_phase2(sa, stage.sa, stage.wanted.suites, ground.taken)
     if bool(stage.pair) != (public is not None):
         raise Abort(
             NotifyType.INVALID_KEY_INFORMATION, Cause.BAD_ANSWER, "the peer's KE payload does not fit the offer"
         )
-    return _agree(ground, tunnel, chosen, ground.nonce, nonce, _shared(stage.pair, public))
+    agreed = _agree(ground, tunnel, chosen, ground.nonce, nonce, _shared(stage.pair, public))
+    notified = next((life for each in chain.all(Notify) if (life := lifetimes.read(each)) is not None), None)
+    if notified is not None:
+        agreed = replace(agreed, life=lifetimes.shorter(agreed.life, notified), notified=notified)
+    return replace(agreed, originals=_seen(ground, tunnel, chain, Role.INITIATOR))
 
 
 def confirm(stage: Agreed) -> tuple[Confirmed, list[Payload]]:
@@ -225,6 +255,12 @@ def _traffic(identification: Identification) -> Selector | None:
             if mask != ((1 << prefix) - 1) << (bits - prefix):
                 return None
             network = ip_network((data[:half], prefix), strict=False)
+        elif identification.kind in (IdType.IPV4_ADDR_RANGE, IdType.IPV6_ADDR_RANGE):
+            first, last = ip_address(data[:half]), ip_address(data[half:])
+            bits = (int(first) ^ int(last)).bit_length()
+            network = ip_network((first, half * 8 - bits), strict=True)
+            if network.broadcast_address != last:
+                return None
         else:
             return None
     except ValueError:
@@ -239,15 +275,23 @@ def _id_text(identification: Identification) -> str:
 
 def _asked_for(stage: Open, ids: tuple[Identification, ...]) -> TunnelSpec:
     """The tunnel whose selectors the peer asks for. Without IDs it asks for host to host (section 5.5)."""
+    ground = stage.ground
     if ids:
         theirs, ours = _traffic(ids[0]), _traffic(ids[1])
         texts = tuple(_id_text(each) for each in ids)
     else:
-        theirs, ours = Selector(ip_network(stage.ground.remote)), Selector(ip_network(stage.ground.local))
+        theirs, ours = Selector(ip_network(ground.remote)), Selector(ip_network(ground.local))
         texts = (str(theirs), str(ours))
     for tunnel in stage.tunnels:
         if tunnel.remote == theirs and tunnel.local == ours:
             return tunnel
+    if ground.nat and theirs is not None and ours is not None and _hosts(theirs, ours):
+        # in transport mode the packets have the outer addresses, which a NAT has changed under way
+        theirs = replace(theirs, network=ip_network(ground.remote))
+        ours = replace(ours, network=ip_network(ground.local))
+        for tunnel in stage.tunnels:
+            if _transport(tunnel) and tunnel.remote == theirs and tunnel.local == ours:
+                return tunnel
     raise Abort(
         NotifyType.INVALID_ID_INFORMATION,
         Cause.SELECTORS,
@@ -255,6 +299,46 @@ def _asked_for(stage: Open, ids: tuple[Identification, ...]) -> TunnelSpec:
         (f"{texts[1]} === {texts[0]}",),
         tuple(f"{tunnel.local} === {tunnel.remote}" for tunnel in stage.tunnels),
     )
+
+
+def _transport(tunnel: TunnelSpec) -> bool:
+    return tunnel.mode == "transport"
+
+
+def _hosts(*selectors: Selector) -> bool:
+    return all(each.network.prefixlen == each.network.max_prefixlen for each in selectors)
+
+
+def _translated(
+    ground: Ground, tunnel: TunnelSpec, ids: list[Identification], wanted: list[Selector | None]
+) -> bool:
+    """Whether the peer names the same traffic under the addresses that it sees behind a NAT."""
+    if not (ground.nat and _transport(tunnel)) or len(ids) != len(wanted):
+        return False
+    pairs = [(_traffic(given), asked) for given, asked in zip(ids, wanted, strict=True)]
+    return all(
+        given is not None and asked is not None and _hosts(given)
+        and (given.protocol, given.port) == (asked.protocol, asked.port)
+        for given, asked in pairs
+    )
+
+
+def _originals(ground: Ground, tunnel: TunnelSpec, role: Role) -> list[Payload]:
+    """In transport mode through a NAT each end tells which addresses its packets have when they leave, the initiator's
+    first: the checksums of TCP and UDP are made with those (RFC 3947 section 5.2)."""
+    if not (ground.nat and _transport(tunnel)):
+        return []
+    ends = (ground.local, ground.remote) if role is Role.INITIATOR else (ground.remote, ground.local)
+    return [NatOriginalAddress(each, ground.draft) for each in ends]
+
+
+def _seen(ground: Ground, tunnel: TunnelSpec, chain: Chain, role: Role) -> tuple[Address, Address] | None:
+    """Source and destination of the peer's packets, from what it told; ``role`` is ours."""
+    told = [each.address for each in chain.all(NatOriginalAddress)]
+    if len(told) != 2 or not (ground.nat and _transport(tunnel)):
+        return None
+    initiator, responder = told
+    return (responder, initiator) if role is Role.INITIATOR else (initiator, responder)
 
 
 # -- shared by the rows ----------------------------------------------------------------------------------------------

@@ -131,8 +131,8 @@ def _name(payload: Payload) -> str:
 
 
 MAIN_MODE = """
-    left > SA VID*2
-    right > SA VID*2
+    left > SA VID*6
+    right > SA VID*3
     left > KE NONCE NAT-D*2
     right > KE NONCE NAT-D*2
     left > * ID HASH

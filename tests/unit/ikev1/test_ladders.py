@@ -71,7 +71,7 @@ def test_rows_of_the_facts_are_those_of_the_rfc() -> None:
     )  # fmt: skip
     assert (main.tunnel, quick.tunnel) == ("", "left/lan1")
     assert [(fact.row, fact.payloads) for fact in some.left.of(RowSent)] == [
-        (1, ("SA", "VID*2")), (3, ("KE", "NONCE", "NAT-D*2")), (5, ("ID", "HASH")),
+        (1, ("SA", "VID*6")), (3, ("KE", "NONCE", "NAT-D*2")), (5, ("ID", "HASH")),
         (1, ("HASH", "SA", "NONCE", "ID*2")), (3, ("HASH",)),
     ]  # fmt: skip
 
@@ -228,8 +228,8 @@ def test_tunnels_wanted_together_wait_for_one_phase_1() -> None:
 # -- NAT traversal (RFC 3947) ----------------------------------------------------------------------------------------
 
 FLOATED = """
-    left > SA VID*2
-    right > SA VID*2
+    left > SA VID*6
+    right > SA VID*3
     left > KE NONCE NAT-D*2
     right > KE NONCE NAT-D*2
     left:4500 > * ID HASH
@@ -302,7 +302,7 @@ def test_without_nat_traversal_nothing_of_it_is_on_the_wire() -> None:
     bring_up(some)
     tap.expect(
         """
-        left > SA VID
+        left > SA VID*2
         right > SA VID*2
         left > KE NONCE
         right > KE NONCE

@@ -5,6 +5,7 @@ import pytest
 
 from ikeview.core.facts import (
     Cause,
+    LifetimeNotified,
     OrderRefused,
     Phase1Deleted,
     Phase1Established,
@@ -164,21 +165,27 @@ def test_the_hard_byte_limit_ends_the_sa() -> None:
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(HOUR, 1800.0), (1800.0, HOUR)])
-def test_the_shorter_lifetime_counts_at_the_responder(ours: float, theirs: float) -> None:
+def test_the_shorter_lifetime_counts_at_both_ends(ours: float, theirs: float) -> None:
     some, _ = up(left_child={"lifetime": ours}, right_child={"lifetime": theirs})
-    assert some.left.last(SaInstalled).lifetime == ours
-    assert some.right.last(SaInstalled).lifetime == 1800.0
+    assert some.left.last(SaInstalled).lifetime == some.right.last(SaInstalled).lifetime == 1800.0
+    # the responder tells the initiator, if the initiator did not know
+    told = [(fact.seconds, fact.octets) for fact in some.left.of(LifetimeNotified)]
+    assert told == ([(1800.0, 0)] if theirs < ours else [])
     busy(some, 3 * HOUR, every=60)
     assert len(some.left.of(TunnelUp)) == 1
     assert not some.left.of(TunnelDown)
     assert_lawful(some)
 
 
-def test_the_shorter_byte_lifetime_counts_at_the_responder() -> None:
+def test_the_shorter_byte_lifetime_counts_at_both_ends() -> None:
     some, _ = up(left_child={"lifebytes": 5_000_000}, right_child={"lifebytes": 2_000_000})
-    assert some.right.last(SaInstalled).lifebytes == 2_000_000
+    assert some.left.last(SaInstalled).lifebytes == some.right.last(SaInstalled).lifebytes == 2_000_000
+    assert some.left.last(SaInstalled).rekey_bytes <= 1_700_000
+    assert some.left.last(LifetimeNotified).octets == 2_000_000
     some, _ = up(left_child={"lifebytes": 5_000_000})
-    assert some.right.last(SaInstalled).lifebytes == 5_000_000
+    assert some.left.last(SaInstalled).lifebytes == some.right.last(SaInstalled).lifebytes == 5_000_000
+    some, _ = up(right_child={"lifebytes": 5_000_000})
+    assert some.left.last(SaInstalled).lifebytes == some.right.last(SaInstalled).lifebytes == 5_000_000
 
 
 def test_the_shorter_phase_1_lifetime_counts_at_the_responder() -> None:

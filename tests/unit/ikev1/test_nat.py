@@ -1,0 +1,120 @@
+"""NAT traversal as the drafts had it, mappings that change, and what keeps them open (RFC 3947, RFC 3948)."""
+
+from typing import Any
+
+import pytest
+
+from ikeview.core.facts import MessageDropped, NatFound, Phase1Established, TunnelDown
+from ikeview.core.outputs import Spot
+from ikeview.ikev1.nat import VERSIONS
+from ikeview.wire.numbers import EspAttribute, ExchangeType
+from ikeview.wire.payloads import NatDetection, VendorId
+from ikeview.wire.sa import SecurityAssociation
+from tests.support.ladder_dsl import Tap
+from tests.support.laws import assert_lawful, assert_nothing_left, bring_up, tear_down
+from tests.support.link import Link, Sent, Verdict
+from tests.support.scenes import link
+
+FLOATED = """
+    left > SA VID*6
+    right > SA VID*3
+    left > KE NONCE NAT-D*2
+    right > KE NONCE NAT-D*2
+    left:4500 > * ID HASH
+    right:4500 > * ID HASH
+    left:4500 > * HASH SA NONCE ID*2
+    right:4500 > * HASH SA NONCE ID*2
+    left:4500 > * HASH
+"""
+
+
+def left_speaks(some: Link, *versions: int) -> None:
+    """The left end announces only those of the versions: the other vendor IDs are made unreadable on the way."""
+    inner = some.fate
+
+    def fate(sent: Sent) -> Verdict:
+        data = sent.send.data
+        if sent.sender == "left" and data[8:16] == bytes(8):
+            for number, version in enumerate(VERSIONS):
+                if number not in versions:
+                    data = data.replace(version.vendor_id, bytes(16))
+        return [(delay, data if copy == sent.send.data else copy) for delay, copy in inner(sent)]
+
+    some.fate = fate
+
+
+def behind_nat(some: Link, offset: int = 20000) -> None:
+    """The left end is behind a NAT that maps its ports."""
+    some.translate = lambda name, local: Spot(local.host, local.port + offset) if name == "left" else local
+
+
+@pytest.mark.parametrize(
+    ("versions", "name", "draft"),
+    [
+        ((0, 1, 2, 3), "RFC 3947", False), ((0, 3), "RFC 3947", False), ((1, 2, 3), "draft 03", True),
+        ((2, 3), "draft 02", True), ((2,), "draft 02", True), ((3,), "draft 02", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("nat", [True, False])
+def test_the_best_version_that_both_speak(versions: tuple[int, ...], name: str, draft: bool, nat: bool) -> None:
+    some = link()
+    if nat:
+        behind_nat(some)
+    left_speaks(some, *versions)
+    tap = Tap(some)
+    bring_up(some)
+    tap.expect(FLOATED if nat else FLOATED.replace(":4500", ""))
+    detections = [each for _, _, chain in tap.opened for each in chain.all(NatDetection)]
+    assert len(detections) == 4
+    assert {each.draft for each in detections} == {draft}
+    words = f"NAT: we are behind one{' (' + name + ')' if draft else ''}"
+    assert some.left.last(Phase1Established).nat == (words if nat else "")
+    assert (name in some.right.last(Phase1Established).nat) is (nat and draft)
+    assert all(half.encapsulated is nat for half in some.right.outbound.values())
+    assert _modes(tap) == {(61443 if draft else 3) if nat else 1}
+    assert_lawful(some)
+    tear_down(some)
+    assert_nothing_left(some)
+
+
+def _modes(tap: Tap) -> set[int]:
+    return {
+        transform.get(EspAttribute.ENCAPSULATION_MODE) or 0
+        for _, header, chain in tap.opened
+        if header.exchange_type == ExchangeType.QUICK_MODE
+        for sa in chain.all(SecurityAssociation)
+        for proposal in sa.proposals
+        for transform in proposal.transforms
+    }
+
+
+def test_without_a_common_version_there_is_no_detection() -> None:
+    some = link()
+    behind_nat(some)
+    left_speaks(some)
+    tap = Tap(some)
+    bring_up(some)
+    tap.expect(FLOATED.replace(":4500", "").replace(" NAT-D*2", "").replace("right > SA VID*3", "right > SA VID*2"))
+    assert not some.left.of(NatFound)
+    assert_lawful(some)
+
+
+@pytest.mark.parametrize("versions", [(0, 1, 2, 3), (1,), (2,), (3,)])
+def test_forced_encapsulation_with_every_version(versions: tuple[int, ...]) -> None:
+    force: dict[str, Any] = {"nat_traversal": "force"}
+    some = link(left=force)
+    left_speaks(some, *versions)
+    bring_up(some)
+    assert all(half.encapsulated for end in (some.left, some.right) for half in end.inbound.values())
+    assert not some.left.of(MessageDropped)
+    assert not some.right.of(TunnelDown)
+    assert_lawful(some)
+
+
+def test_the_vendor_id_of_a_version_is_answered_with_that_one_alone() -> None:
+    some = link()
+    left_speaks(some, 1, 3)
+    tap = Tap(some)
+    bring_up(some)
+    answers = [each.data for sent, _, chain in tap.opened[:2] if sent.sender == "right" for each in chain.all(VendorId)]
+    assert [version.name for version in VERSIONS if version.vendor_id in answers] == ["draft 03"]
