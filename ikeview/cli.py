@@ -42,6 +42,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return _demo(arguments)
     if command == "passwd":
         return _passwd(arguments.user)
+    if command == "groups":
+        from ikeview import group_costs
+
+        return group_costs.show(json_wanted=arguments.json)
     from ikeview.settings.places import config_folder
 
     folder = config_folder(arguments.config)
@@ -239,6 +243,8 @@ def _parser() -> argparse.ArgumentParser:
     command("check", "the configuration's problems")
     passwd = command("passwd", "a user's line for the users of XAUTH: asks for the password, prints its hash")
     passwd.add_argument("user", metavar="USER", help="the user's name")
+    groups = command("groups", "the Diffie-Hellman groups: what each costs on this machine, and how strong it is")
+    groups.add_argument("--json", action="store_true", help="for programs; the shape is stable")
     explain = command("explain", "why the last attempt failed")
     explain.add_argument("target", metavar="TUNNEL", help="a tunnel (tokyo/lan) or a peer (tokyo)")
     return parser

@@ -1,4 +1,7 @@
-"""Diffie-Hellman groups (RFC 2409 section 6, RFC 3526, RFC 5903, RFC 8031).
+"""Diffie-Hellman groups (RFC 2409 section 6, RFC 3526, RFC 5114, RFC 5903, RFC 6954, RFC 8031).
+
+The numbers are the ones of IKEv1's registry too, and so are the KE bodies. Groups 22 to 24 are left out, for their
+primes may hide a trapdoor (RFC 8247 section 2.4), and so is 27, which the library does not have.
 
 The one module that touches the library's finite-field DH, which the library has announced to remove: without it the
 same arithmetic runs on Python's own integers, about ten times slower.
@@ -11,6 +14,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey, X448PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from ikeview.crypto.secret import Secret
@@ -46,7 +50,7 @@ class KeyPair(Protocol):
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group: ``number`` as in the attribute Group Description, ``public_size`` in octets of a KE body,
-    ``strength`` in bits (RFC 3526 section 8, RFC 5903)."""
+    ``strength`` in bits (RFC 3526 section 8, RFC 5114 section 4, RFC 5903 section 1, RFC 8031 section 1)."""
 
     name: str
     number: int
@@ -163,7 +167,8 @@ def _make_modp(group: Group, random: Callable[[int], bytes] | None) -> KeyPair:
 
 
 class _Ecp:
-    """ECP groups: the KE body is x | y, the secret is x alone (RFC 5903 sections 7 and 9)."""
+    """Curves over prime fields: the KE body is x | y, the secret is x alone (RFC 5903 sections 7 and 9; RFC 6954
+    section 2 for the Brainpool curves)."""
 
     def __init__(self, group: Group, curve: ec.EllipticCurve, random: Callable[[int], bytes] | None) -> None:
         self.group = group
@@ -190,28 +195,40 @@ class _Ecp:
             raise BadPublicValue(f"KE is not a point of {self.group.name}") from error
 
 
-class _X25519:
-    """Group 31: 32 octets as they are (RFC 8031 section 2)."""
+class _Montgomery:
+    """Groups 31 and 32: the u-coordinate as it is, 32 or 56 octets (RFC 8031 section 2)."""
 
-    def __init__(self, group: Group, random: Callable[[int], bytes] | None) -> None:
+    def __init__(
+        self, group: Group, private: type[X25519PrivateKey] | type[X448PrivateKey],
+        random: Callable[[int], bytes] | None,
+    ) -> None:
         self.group = group
         self._private = (
-            X25519PrivateKey.generate() if random is None else X25519PrivateKey.from_private_bytes(random(32))
+            private.generate() if random is None else private.from_private_bytes(random(group.public_size))
         )
         self.public = self._private.public_key().public_bytes_raw()
 
     def shared(self, peer_public: bytes) -> Secret:
-        if len(peer_public) != 32:
-            raise BadPublicValue(f"KE has {len(peer_public)} octets, x25519 wants 32")
+        name, size = self.group.name, self.group.public_size
+        if len(peer_public) != size:
+            raise BadPublicValue(f"KE has {len(peer_public)} octets, {name} wants {size}")
         try:
-            return Secret(self._private.exchange(X25519PublicKey.from_public_bytes(peer_public)))
+            if isinstance(self._private, X25519PrivateKey):
+                return Secret(self._private.exchange(X25519PublicKey.from_public_bytes(peer_public)))
+            return Secret(self._private.exchange(X448PublicKey.from_public_bytes(peer_public)))
         except ValueError as error:
-            # an all-zero secret, which RFC 7748 section 6.1 tells to refuse
-            raise BadPublicValue("KE is a low-order point of x25519") from error
+            # an all-zero secret, which RFC 7748 sections 6.1 and 6.2 tell to refuse
+            raise BadPublicValue(f"KE is a low-order point of {name}") from error
 
 
 def _ecp(curve: ec.EllipticCurve) -> Callable[[Group, Callable[[int], bytes] | None], KeyPair]:
     return lambda group, random: _Ecp(group, curve, random)
+
+
+def _montgomery(
+    private: type[X25519PrivateKey] | type[X448PrivateKey],
+) -> Callable[[Group, Callable[[int], bytes] | None], KeyPair]:
+    return lambda group, random: _Montgomery(group, private, random)
 
 
 _WEAK_MODP = "a {0}-bit group can be broken by large attackers (RFC 8247: avoid)"
@@ -230,7 +247,13 @@ GROUPS: dict[str, Group] = {
         Group("ecp256", 19, 64, 128, _ecp(ec.SECP256R1())),
         Group("ecp384", 20, 96, 192, _ecp(ec.SECP384R1())),
         Group("ecp521", 21, 132, 256, _ecp(ec.SECP521R1())),
-        Group("x25519", 31, 32, 128, _X25519),
+        Group("ecp192", 25, 48, 80, _ecp(ec.SECP192R1()), "a 192-bit curve is hardly stronger than modp1024"),
+        Group("ecp224", 26, 56, 112, _ecp(ec.SECP224R1()), "a 224-bit curve is weaker than ecp256 and x25519"),
+        Group("ecp256bp", 28, 64, 128, _ecp(ec.BrainpoolP256R1())),
+        Group("ecp384bp", 29, 96, 192, _ecp(ec.BrainpoolP384R1())),
+        Group("ecp512bp", 30, 128, 256, _ecp(ec.BrainpoolP512R1())),
+        Group("x25519", 31, 32, 128, _montgomery(X25519PrivateKey)),
+        Group("x448", 32, 56, 224, _montgomery(X448PrivateKey)),
     )
 }
 

@@ -27,7 +27,7 @@ def _alias(word: str) -> str:
     if word.startswith("group") and word[5:].isdigit() and int(word[5:]) in GROUPS_BY_NUMBER:
         return GROUPS_BY_NUMBER[int(word[5:])].name
     return {"sha": "sha1", "aes": "aes128", "sha2_256": "sha256", "sha2_384": "sha384", "sha2_512": "sha512",
-            "curve25519": "x25519",
+            "curve25519": "x25519", "curve448": "x448",
             **{f"aes{bits}gcm": f"aes{bits}gcm16" for bits in (128, 192, 256)}}.get(word, word)
 
 

@@ -72,16 +72,19 @@ def test_primes_have_64_ones_at_either_end(bits: int) -> None:
 
 
 def test_numbers_and_sizes() -> None:
-    # RFC 2409 section 6, RFC 3526, RFC 5903 section 7, RFC 8031 section 2
+    # RFC 2409 section 6, RFC 3526, RFC 5903 section 7, RFC 5114 section 3, RFC 6954 section 2, RFC 8031 section 2
     assert {group.number: (group.name, group.public_size) for group in GROUPS.values()} == {
         1: ("modp768", 96), 2: ("modp1024", 128), 5: ("modp1536", 192), 14: ("modp2048", 256), 15: ("modp3072", 384),
         16: ("modp4096", 512), 17: ("modp6144", 768), 18: ("modp8192", 1024), 19: ("ecp256", 64), 20: ("ecp384", 96),
-        21: ("ecp521", 132), 31: ("x25519", 32),
+        21: ("ecp521", 132), 25: ("ecp192", 48), 26: ("ecp224", 56), 28: ("ecp256bp", 64), 29: ("ecp384bp", 96),
+        30: ("ecp512bp", 128), 31: ("x25519", 32), 32: ("x448", 56),
     }  # fmt: skip
     assert {number: group.name for number, group in GROUPS_BY_NUMBER.items()} == {
         group.number: group.name for group in GROUPS.values()
     }
-    assert {group.name for group in GROUPS.values() if group.weak} == {"modp768", "modp1024", "modp1536"}
+    assert {group.name for group in GROUPS.values() if group.weak} == {
+        "modp768", "modp1024", "modp1536", "ecp192", "ecp224",
+    }  # fmt: skip
     assert str(GROUPS["modp2048"]) == "Group(modp2048)"
 
 
@@ -92,8 +95,8 @@ def test_two_sides_agree(group: Group) -> None:
     assert len(one.public) == len(other.public) == group.public_size
     assert one.public != other.public
     assert one.shared(other.public) == other.shared(one.public)
-    sizes = {"ecp256": 32, "ecp384": 48, "ecp521": 66}
-    assert len(one.shared(other.public)) == sizes.get(group.name, group.public_size)
+    size = group.public_size // 2 if group in ECP else group.public_size
+    assert len(one.shared(other.public)) == size
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=str)
@@ -137,8 +140,60 @@ def test_a_short_secret_is_padded_to_the_prime(group: Group) -> None:
         assert pair.shared(root.to_bytes(group.public_size)).reveal() == (4).to_bytes(group.public_size)
 
 
-# RFC 5903 section 8: i, gix, giy, r, grx, gry, girx
+# RFC 5903 section 8, RFC 5114 appendix A and RFC 6932 appendix A: i, gix, giy, r, grx, gry, girx
 EXAMPLES = {
+    "ecp192": (
+        "323FA316 9D8E9C65 93F59476 BC142000 AB5BE0E2 49C43426",
+        "CD46489E CFD6C105 E7B3D325 66E2B122 E249ABAA DD870612",
+        "68887B48 77DF51DD 4DC3D6FD 11F0A26F 8FD38443 17916E9A",
+        "631F95BB 4A67632C 9C476EEE 9AB695AB 240A0499 307FCF62",
+        "519A1216 80E00454 66BA21DF 2EEE47F5 973B5005 77EF13D5",
+        "FF613AB4 D64CEE3A 20875BDB 10F953F6 B30CA072 C60AA57F",
+        "AD420182 633F8526 BFE954AC DA376F05 E5FF4F83 7F54FEBE",
+    ),
+    "ecp224": (
+        "B558EB6C 288DA707 BBB4F8FB AE2AB9E9 CB62E3BC 5C7573E2 2E26D37F",
+        "49DFEF30 9F81488C 304CFF5A B3EE5A21 54367DC7 833150E0 A51F3EEB",
+        "4F2B5EE4 5762C4F6 54C1A0C6 7F54CF88 B016B51B CE3D7C22 8D57ADB4",
+        "AC3B1ADD 3D9770E6 F6A708EE 9F3B8E0A B3B480E9 F27F85C8 8B5E6D18",
+        "6B3AC96A 8D0CDE6A 5599BE80 32EDF10C 162D0A8A D219506D CD42A207",
+        "D491BE99 C213A7D1 CA3706DE BFE305F3 61AFCBB3 3E2609C8 B1618AD5",
+        "52272F50 F46F4EDC 91515690 92F46DF2 D96ECC3B 6DC1714A 4EA949FA",
+    ),
+    "ecp256bp": (
+        "041EB8B1 E2BC681B CE8E3996 3B2E9FC4 15B05283 313DD1A8 BCC055F1 1AE49699",
+        "78028496 B5ECAAB3 C8B6C12E 45DB1E02 C9E4D26B 4113BC4F 015F60C5 CCC0D206",
+        "A2AE1762 A3831C1D 20F03F8D 1E3C0C39 AFE6F09B 4D44BBE8 0CD10098 7B05F92B",
+        "06F5240E ACDB9837 BC96D482 74C8AA83 4B6C87BA 9CC3EEDD 81F99A16 B8D804D3",
+        "8E07E219 BA588916 C5B06AA3 0A2F464C 2F2ACFC1 610A3BE2 FB240B63 5341F0DB",
+        "148EA1D7 D1E7E54B 9555B6C9 AC90629C 18B63BEE 5D7AA694 9EBBF47B 24FDE40D",
+        "05E94091 5549E9F6 A4A75693 716E3746 6ABA79B4 BF291987 7A16DD2C C2E23708",
+    ),
+    "ecp384bp": (
+        "014EC075 5B78594B A47FB0A5 6F617304 5B4331E7 4BA1A6F4 7322E70D 79D828D9 7E095884 CA72B73F DABD5910 DF0FA76A",
+        "45CB26E4 384DAF6F B7768853 07B9A38B 7AD1B5C6 92E0C32F 01253327 78F3B8D3 F50CA358 099B30DE B5EE69A9 5C058B4E",
+        "8173A1C5 4AFFA7E7 81D0E1E1 D12C0DC2 B74F4DF5 8E4A4E3A F7026C5D 32DC530A 2CD89C85 9BB4B4B7 68497F49 AB8CC859",
+        "6B461CB7 9BD0EA51 9A87D682 8815D8CE 7CD9B3CA A0B5A826 2CBCD550 A015C900 95B976F3 52995750 6E1224A8 61711D54",
+        "01BF92A9 2EE4BE8D ED1A9111 25C209B0 3F99E316 1CFCC986 DC771138 3FC30AF9 CE28CA33 86D59E2C 8D72CE1E 7B4666E8",
+        "3289C4A3 A4FEE035 E39BDB88 5D509D22 4A142FF9 FBCC5CFE 5CCBB302 68EE4748 7ED80448 58D31D84 8F7A95C6 35A347AC",
+        "04CC4FF3 DCCCB07A F24E0ACC 529955B3 6D7C8077 72B92FCB E48F3AFE 9A2F370A 1F98D3FA 73FD0C07 47C632E1 2F1423EC",
+    ),
+    "ecp512bp": (
+        """636B6BE0 482A6C1C 41AA7AE7 B245E983 392DB94C ECEA2660 A379CFE1 59559E35 75818253 91175FC1 95D28BAC 0CF03A78
+        41A383B9 5C262B98 3782874C CE6FE333""",
+        """0562E68B 9AF7CBFD 5565C6B1 6883B777 FF11C199 161ECC42 7A39D17E C2166499 389571D6 A994977C 56AD8252 658BA8A1
+        B72AE42F 4FB75321 51AFC3EF 0971CCDA""",
+        """A7CA2D81 91E21776 A89860AF BC1F582F AA308D55 1C1DC613 3AF9F9C3 CAD59998 D7007954 8140B90B 1F311AFB 378AA81F
+        51B275B2 BE6B7DEE 978EFC73 43EA642E""",
+        """0AF4E7F6 D52EDD52 907BB8DB AB3992A0 BB696EC1 0DF11892 FF205B66 D381ECE7 2314E6A6 EA079CEA 06961DBA 5AE6422E
+        F2E9EE80 3A1F236F B96A1799 B86E5C8B""",
+        """5A7954E3 2663DFF1 1AE24712 D87419F2 6B708AC2 B92877D6 BFEE2BFC 43714D89 BBDB6D24 D807BBD3 AEB7F0C3 25F862E8
+        BADE4F74 636B97EA ACE739E1 1720D323""",
+        """96D14621 A9283A1B ED84DE8D D64836B2 C0758B11 441179DC 0C54C0D4 9A47C038 07D171DD 544B72CA AEF7B7CE 01C7753E
+        2CAD1A86 1ECA55A7 1954EE1B A35E04BE""",
+        """1EE8321A 4BBF93B9 CF8921AB 209850EC 9B7066D1 984EF08C 2BB72323 6208AC8F 1A483E79 461A00E0 D5F6921C E9D36050
+        2F85C812 BEDEE23A C5B210E5 811B191E""",
+    ),
     "ecp256": (
         "C88F01F5 10D9AC3F 70A292DA A2316DE5 44E9AAB8 AFE84049 C62A9C57 862D1433",
         "DAD0B653 94221CF9 B051E1FE CA5787D0 98DFE637 FC90B9EF 945D0C37 72581180",
@@ -201,6 +256,27 @@ def test_x25519_example() -> None:
     assert bob.shared(alice.public).reveal().hex() == secret
 
 
+def test_x448_example() -> None:
+    # RFC 7748 section 6.2
+    alice = GROUPS["x448"].key_pair(_always(bytes.fromhex(
+        "9a8f4925d1519f5775cf46b04b5800d4ee9ee8bae8bc5565d498c28dd9c9baf574a9419744897391006382a6f127ab1d9ac2d8c0a598726b"
+    )))  # fmt: skip
+    bob = GROUPS["x448"].key_pair(_always(bytes.fromhex(
+        "1c306a7ac2a0e2e0990b294470cba339e6453772b075811d8fad0d1d6927c120bb5ee8972b0d3e21374c9c921b09d1b0366f10b65173992d"
+    )))  # fmt: skip
+    assert alice.public.hex() == (
+        "9b08f7cc31b7e3e67d22d5aea121074a273bd2b83de09c63faa73d2c22c5d9bbc836647241d953d40c5b12da88120d53177f80e532c41fa0"
+    )
+    assert bob.public.hex() == (
+        "3eb7a829b0cd20f5bcfc0b599b6feccf6da4627107bdb0d4f345b43027d8b972fc3e34fb4232a13ca706dcb57aec3dae07bdc1c67bf33609"
+    )
+    secret = (
+        "07fff4181ac6cc95ec1c16a94a0f74d12da232ce40a77552281d282bb60c0b56fd2464c335543936521c24403085d59a449a5037514a879d"
+    )
+    assert alice.shared(bob.public).reveal().hex() == secret
+    assert bob.shared(alice.public).reveal().hex() == secret
+
+
 def _refused(group: Group, public: bytes) -> set[str]:
     """The texts with which both implementations of a MODP group refuse, or the one of another group."""
     pairs = [group.key_pair(os.urandom)]
@@ -234,13 +310,28 @@ def test_k02_wrong_sizes(group: Group) -> None:
         assert _refused(group, bad) == {f"KE has {len(bad)} octets, {group.name} wants {size}"}
 
 
+FIELDS = {
+    "ecp192": 2**192 - 2**64 - 1,
+    "ecp224": 2**224 - 2**96 + 1,
+    "ecp256": 2**256 - 2**224 + 2**192 + 2**96 - 1,
+    "ecp384": 2**384 - 2**128 - 2**96 + 2**32 - 1,
+    "ecp521": 2**521 - 1,
+    # RFC 5639 section 3
+    "ecp256bp": 0xA9FB57DBA1EEA9BC3E660A909D838D726E3BF623D52620282013481D1F6E5377,
+    "ecp384bp": 0x8CB91E82A3386D280F5D6F7E50E641DF152F7109ED5456B412B1DA197FB71123ACD3A729901D1A71874700133107EC53,
+    "ecp512bp": int(
+        "AADD9DB8DBE9C48B3FD4E6AE33C9FC07CB308DB3B3C9D20ED6639CCA70330871"
+        "7D4D9B009BC66842AECDA12AE6A380E62881FF2F2D82C68528AA6056583A48F3", 16
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("group", ECP, ids=str)
 def test_k04_points_off_the_curve(group: Group) -> None:
     half = group.public_size // 2
     good = group.key_pair(os.urandom).public
     x, y = good[:half], good[half:]
-    field = {"ecp256": 2**256 - 2**224 + 2**192 + 2**96 - 1, "ecp384": 2**384 - 2**128 - 2**96 + 2**32 - 1,
-             "ecp521": 2**521 - 1}[group.name]  # fmt: skip
+    field = FIELDS[group.name]
     off = (int.from_bytes(y) ^ 1).to_bytes(half)
     for bad in (
         bytes(group.public_size),
@@ -258,13 +349,19 @@ def test_k04_points_off_the_curve(group: Group) -> None:
     group.key_pair(os.urandom).shared(x + (field - int.from_bytes(y)).to_bytes(half))
 
 
-@pytest.mark.parametrize("group", ECP, ids=str)
-def test_k04_points_of_another_curve_of_the_size(group: Group) -> None:
-    others = {"ecp256": ec.SECP256K1(), "ecp384": ec.BrainpoolP384R1(), "ecp521": ec.BrainpoolP512R1()}
-    numbers = ec.generate_private_key(others[group.name]).public_key().public_numbers()
+OTHERS = {
+    "ecp224": ec.SECP192R1(), "ecp256": ec.SECP256K1(), "ecp384": ec.BrainpoolP384R1(), "ecp521": ec.BrainpoolP512R1(),
+    "ecp256bp": ec.SECP256R1(), "ecp384bp": ec.SECP384R1(), "ecp512bp": ec.SECP384R1(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_k04_points_of_another_curve_of_the_size_or_less(name: str) -> None:
+    group = GROUPS[name]
+    numbers = ec.generate_private_key(OTHERS[name]).public_key().public_numbers()
     half = group.public_size // 2
     bad = numbers.x.to_bytes(half) + numbers.y.to_bytes(half)
-    assert _refused(group, bad) == {f"KE is not a point of {group.name}"}
+    assert _refused(group, bad) == {f"KE is not a point of {name}"}
 
 
 # the points of order 1, 2, 4 and 8 and their other spellings (RFC 7748 section 7)
@@ -285,6 +382,14 @@ def test_k05_low_order_points(digits: str, top: int) -> None:
     public = bytearray(bytes.fromhex(digits))
     public[31] |= top
     assert _refused(GROUPS["x25519"], bytes(public)) == {"KE is a low-order point of x25519"}
+
+
+# the same of curve448: 0, 1 and -1, and 0 and 1 with the prime added
+@pytest.mark.parametrize("value", [0, 1, -1, 2**448 - 2**224 - 1, 2**448 - 2**224])
+def test_k05_low_order_points_of_x448(value: int) -> None:
+    prime = 2**448 - 2**224 - 1
+    public = (value if value >= 0 else prime + value).to_bytes(56, "little")
+    assert _refused(GROUPS["x448"], public) == {"KE is a low-order point of x448"}
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=str)
