@@ -31,6 +31,8 @@ class Ledger:
         if (half.spi, half.direction) in self._halves:
             raise PlaneRefused(f"{name} is in use already, by {self._halves[half.spi, half.direction]}")
         cipher, integrity = half.suite.cipher, half.suite.integrity
+        if integrity is None and not cipher.aead:
+            raise PlaneRefused(f"{name}: {half.suite} authenticates nothing")
         sizes = (cipher.key_size, cipher.salt_size, integrity.key_size if integrity else 0)
         if tuple(map(len, (half.keys.encryption, half.keys.salt, half.keys.integrity))) != sizes:
             raise PlaneRefused(f"{name}: the keys do not fit {half.suite}")

@@ -39,8 +39,24 @@ def join(left: EspEnd, right: EspEnd, number: int = 1, suite: str = "aes256gcm16
     right.plane.install(half(OUT, 0x200 + number, mirrored(spec), **back))
 
 
-@pytest.mark.parametrize("suite", ["aes256gcm16", "aes128gcm8", "aes128-sha256", "3des-sha1"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(
+    ("host", "suite"),
+    [
+        ("::1", "aes256gcm16"),
+        ("127.0.0.1", "aes128gcm8"),
+        ("127.0.0.1", "aes256gcm12-esn"),
+        ("::1", "aes128-sha256"),
+        ("127.0.0.1", "aes256-sha256_96-esn"),
+        ("127.0.0.1", "3des-sha1"),
+        ("127.0.0.1", "aes128ctr-sha384"),
+        ("::1", "aes192ccm8"),
+        ("127.0.0.1", "aes256ccm16-esn"),
+        ("127.0.0.1", "chacha20poly1305"),
+        ("::1", "chacha20poly1305-esn"),
+        ("127.0.0.1", "null-md5-esn"),
+        ("::1", "null-sha512"),
+    ],
+)
 async def test_packets_both_ways_and_counters(host: str, suite: str) -> None:
     left, right = EspEnd(host), EspEnd(host, socket.SOCK_DGRAM)
     async with running(left, right):
@@ -61,15 +77,21 @@ async def test_packets_both_ways_and_counters(host: str, suite: str) -> None:
         assert not right.plane.drops
 
 
-async def test_ipv6_inside_ipv4() -> None:
-    left, right = EspEnd("127.0.0.1"), EspEnd("127.0.0.1")
-    spec = tunnel(local="fd01::/64", remote="fd02::/64")
+@pytest.mark.parametrize(
+    ("host", "local", "remote", "packet"),
+    [
+        ("127.0.0.1", "fd01::/64", "fd02::/64", ipv6("fd01::1", "fd02::1", 1300)),
+        ("::1", "10.1.0.0/24", "10.2.0.0/24", ipv4("10.1.0.1", "10.2.0.1", 1300)),
+    ],
+)
+async def test_one_family_inside_the_other(host: str, local: str, remote: str, packet: bytes) -> None:
+    left, right = EspEnd(host), EspEnd(host)
+    spec = tunnel(local=local, remote=remote)
     async with running(left, right):
         left.plane.protect(spec)
         right.plane.protect(mirrored(spec))
         join(left, right, spec=spec)
         await right.counters()
-        packet = ipv6("fd01::1", "fd02::1", 1300)
         left.inside.send(packet)
         assert await right.packets.until(lambda packets: packets) == [packet]
 

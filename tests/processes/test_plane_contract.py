@@ -9,6 +9,8 @@ import pytest
 
 from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, Counters, FirstUse, PeerSeen, Traffic
 from ikeview.core.outputs import Direction, HalfSa, Spot
+from ikeview.crypto.esp import ESP_CIPHERS
+from ikeview.crypto.suites import EspSuite
 from ikeview.dataplane.esp.packet import Sealer
 from ikeview.dataplane.memory import MemoryPlane
 from ikeview.dataplane.plane import Plane, PlaneRefused
@@ -239,6 +241,9 @@ async def test_refusals(bench: Any) -> None:
     misfit = replace(outbound(0x105), keys=half(OUT, 1, LAN, "aes256-sha256").keys)
     with pytest.raises(PlaneRefused, match="keys do not fit"):
         bench.plane.install(misfit)
+    naked = replace(outbound(0x106, suite="null-sha1"), suite=EspSuite(ESP_CIPHERS["null"], None, None))
+    with pytest.raises(PlaneRefused, match="authenticates nothing"):
+        bench.plane.install(naked)
     assert set(await bench.counters()) == {"00000101"}
 
 

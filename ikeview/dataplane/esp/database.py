@@ -12,6 +12,7 @@ from ikeview.core.specs import TunnelSpec
 from ikeview.dataplane.esp.inner import Flow, NotIp, Policy, read_flow
 from ikeview.dataplane.esp.packet import (
     HEADER_SIZE,
+    LAST_EXTENDED,
     LAST_SEQUENCE,
     NEXT_IPV4,
     NEXT_IPV6,
@@ -24,7 +25,7 @@ from ikeview.dataplane.esp.packet import (
 )
 from ikeview.dataplane.esp.replay import ReplayWindow
 
-SOFT_SEQUENCE = 2**31
+SOFT_SEQUENCE, SOFT_EXTENDED = 2**31, 2**63
 """Half of the sequence numbers are used: time to rekey."""
 REPORT_INTERVAL = 1.0
 """Seconds between two ``Traffic`` reports, and between two ``Acquire`` of one tunnel."""
@@ -109,6 +110,7 @@ class Inbound(_Half):
         super().__init__(half, report)
         self.opener = Opener(half.suite, half.keys)
         self.window = ReplayWindow(half.replay_window)
+        self.esn = half.suite.esn
         self.policy = Policy(half.tunnel)
         self.remote = half.remote
         self.replayed = 0
@@ -130,6 +132,9 @@ class Outbound(_Half):
         self.local = half.local
         self.remote = half.remote
         self.sequence = 0
+        self.soft_sequence, self.last_sequence = (
+            (SOFT_EXTENDED, LAST_EXTENDED) if half.suite.esn else (SOFT_SEQUENCE, LAST_SEQUENCE)
+        )
         self.path: Any = None
         """Where the forwarder keeps how to send; forgotten when ``remote`` changes."""
 
@@ -229,9 +234,9 @@ class Database:
         half.sequence += 1
         sealed = half.sealer.seal(half.sequence, packet[: flow.length], NEXT_IPV4 if flow.version == 4 else NEXT_IPV6)
         half.count(flow.length)
-        if half.sequence >= SOFT_SEQUENCE:
+        if half.sequence >= half.soft_sequence:
             half.wear()
-            if half.sequence >= LAST_SEQUENCE:
+            if half.sequence >= half.last_sequence:
                 half.close()
         return sealed, half
 
@@ -266,13 +271,16 @@ class Database:
             raise Dropped(Drop.UNKNOWN_SPI)
         if half.closed:
             raise Dropped(Drop.OVER_LIMIT)
-        sequence = int.from_bytes(packet[4:8])
+        sequence, high = int.from_bytes(packet[4:8]), b""
+        if half.esn:
+            sequence = half.window.whole(sequence)
+            high = (sequence >> 32).to_bytes(4)
         try:
             half.opener.check_size(packet)
             if not half.window.fresh(sequence):
                 half.replayed += 1
                 raise Dropped(Drop.REPLAYED)
-            plaintext = half.opener.uncover(packet)
+            plaintext = half.opener.uncover(packet, high)
             highest = half.window.take(sequence)
         except BadPacket:
             raise Dropped(Drop.BAD_SIZE) from None

@@ -6,7 +6,7 @@ else outside the two processes: never on a command line, in the environment or i
 
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -99,7 +99,7 @@ def read_order(message: bytes) -> Order:
 
 def _half_out(half: HalfSa) -> dict[str, Any]:
     # the group is phase 2's business and over by now
-    suite = EspSuite(half.suite.cipher, half.suite.integrity, None)
+    suite = replace(half.suite, group=None)
     return {
         "direction": half.direction,
         "spi": half.spi,
@@ -132,12 +132,12 @@ def _half_in(body: dict[str, Any]) -> HalfSa:
 
 
 def _tunnel_out(tunnel: TunnelSpec) -> list[Any]:
-    return [tunnel.peer, tunnel.name, _selector_out(tunnel.local), _selector_out(tunnel.remote)]
+    return [tunnel.peer, tunnel.name, _selector_out(tunnel.local), _selector_out(tunnel.remote), tunnel.mode]
 
 
 def _tunnel_in(body: list[Any]) -> TunnelSpec:
-    peer, name, local, remote = body
-    return TunnelSpec(peer, name, _selector_in(local), _selector_in(remote), ())
+    peer, name, local, remote, mode = body
+    return TunnelSpec(peer, name, _selector_in(local), _selector_in(remote), (), mode)
 
 
 def _selector_out(selector: Selector) -> list[Any]:

@@ -1,4 +1,6 @@
-"""The anti-replay window (RFC 4303 section 3.4.3)."""
+"""The anti-replay window (RFC 4303 section 3.4.3), and the high half of extended sequence numbers (appendix A)."""
+
+_HALF = 2**32
 
 
 class ReplayWindow:
@@ -17,6 +19,19 @@ class ReplayWindow:
         self.highest = 0
         self._bitmap = 0
         self._mask = (1 << size) - 1
+
+    def whole(self, low: int) -> int:
+        """The extended sequence number of a packet that carries only the low half: the one that lies in the window, or
+        else the next one above it (RFC 4303 appendix A2.2). 0, which is never fresh, where there is none."""
+        high, top = divmod(self.highest, _HALF)
+        bottom = top - self.size + 1
+        if bottom >= 0:
+            if low < bottom:
+                high += 1
+        elif low >= bottom + _HALF:
+            # the window reaches back into the numbers before the low half began anew
+            high -= 1
+        return high * _HALF + low if 0 <= high < _HALF else 0
 
     def fresh(self, sequence: int) -> bool:
         """Whether a packet with this number may still be taken. 0 is never sent (RFC 4303 section 3.3.3)."""

@@ -22,15 +22,17 @@ def test_every_phase_1_suite_comes_back() -> None:
 
 def test_every_esp_suite_comes_back() -> None:
     count = 0
-    for cipher, group in itertools.product(ESP_CIPHERS.values(), [None, *GROUPS.values()]):
+    for cipher, group, esn in itertools.product(ESP_CIPHERS.values(), [None, *GROUPS.values()], [False, True]):
         for integrity in [None] if cipher.aead else INTEGRITIES.values():
-            text = "-".join(each.name for each in (cipher, integrity, group) if each is not None)
+            names = [each.name for each in (cipher, integrity, group) if each is not None]
+            text = "-".join([*names, "esn"] if esn else names)
             suite = EspSuite.parse(text)
-            assert suite == EspSuite(cipher, integrity, group)
+            assert suite == EspSuite(cipher, integrity, group, esn)
             assert str(suite) == text
             assert EspSuite.parse("-".join(reversed(text.split("-")))) == suite
             count += 1
-    assert count == (4 * 5 + 9) * 13
+    # CBC, CTR and NULL with each integrity, 9 GCM, 9 CCM and ChaCha20; 18 groups or none
+    assert count == (8 * 6 + 19) * 19 * 2
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,8 @@ def test_every_esp_suite_comes_back() -> None:
         ("aes256-sha2_384-group20", "aes256-sha384-ecp384"),
         ("aes256-sha2_512-curve25519", "aes256-sha512-x25519"),
         ("3DES-MD5-Group1", "3des-md5-modp768"),
+        ("aes256-sha256-curve448", "aes256-sha256-x448"),
+        ("aes256-sha384-group29", "aes256-sha384-ecp384bp"),
     ],
 )
 def test_phase_1_aliases(text: str, name: str) -> None:
@@ -59,6 +63,12 @@ def test_groups_by_number(group: Group) -> None:
         ("aes192gcm-group31", "aes192gcm16-x25519"),
         ("aes256gcm", "aes256gcm16"),
         ("aes-sha", "aes128-sha1"),
+        ("aes256ccm", "aes256ccm16"),
+        ("aes128ccm64", "aes128ccm8"),
+        ("aes192gcm96", "aes192gcm12"),
+        ("aes256gcm128-noesn", "aes256gcm16"),
+        ("esn-aes128ctr-sha2_256_96", "aes128ctr-sha256_96-esn"),
+        ("NULL-SHA256", "null-sha256"),
     ],
 )
 def test_esp_aliases(text: str, name: str) -> None:
@@ -105,6 +115,16 @@ ESP_ERRORS = [
     ("aes256-modp2048", "'aes256-modp2048' lacks an integrity algorithm, for example aes256-sha256"),
     ("aes256-sha256-sha1", "'aes256-sha256-sha1' names two algorithms of one kind: 'sha1' is one too many"),
     ("aes256-aes128gcm16", "'aes256-aes128gcm16' names two algorithms of one kind: 'aes128gcm16' is one too many"),
+    ("aes256-sha256-esn-noesn", "'aes256-sha256-esn-noesn' names two algorithms of one kind: 'noesn' is one too many"),
+    ("null", "'null' lacks an integrity algorithm, for example null-sha256"),
+    ("null-modp2048", "'null-modp2048' lacks an integrity algorithm, for example null-sha256"),
+    ("aes128ctr", "'aes128ctr' lacks an integrity algorithm, for example aes128ctr-sha256"),
+    ("chacha20poly1305-sha256",
+     "'chacha20poly1305-sha256': chacha20poly1305 authenticates by itself, leave sha256 out"),
+    ("aes256-sha256-ecp224bp",
+     "'ecp224bp' in 'aes256-sha256-ecp224bp' cannot be had: the library has no such curve; take ecp256bp"),
+    ("aes256-sha256-group24", "'group24' in 'aes256-sha256-group24' cannot be had: its prime may hide a trapdoor (RFC"
+     " 8247: must not be used); take modp2048"),
     ("aes256-sha265", "unknown algorithm 'sha265' in 'aes256-sha265', did you mean sha256?"),
 ]
 
@@ -129,6 +149,13 @@ def test_esp_errors(text: str, error: str) -> None:
         ("aes128gcm8", (16, 4, 0)),
         ("aes192gcm12", (24, 4, 0)),
         ("aes256gcm16-ecp384", (32, 4, 0)),
+        # RFC 3686 section 5.1, RFC 4309 section 7.1, RFC 7634 section 2, RFC 2410 section 2.1
+        ("aes128ctr-sha256", (16, 4, 32)),
+        ("aes256ctr-sha256_96-esn", (32, 4, 32)),
+        ("aes128ccm8", (16, 3, 0)),
+        ("aes256ccm16-modp2048", (32, 3, 0)),
+        ("chacha20poly1305-esn", (32, 4, 0)),
+        ("null-sha1", (0, 0, 20)),
     ],
 )
 def test_cut(text: str, sizes: tuple[int, int, int]) -> None:
@@ -153,6 +180,22 @@ def test_weak_parts_are_named() -> None:
     assert Phase1Suite.parse("aes256-sha256-modp2048").weak == ()
     assert len(EspSuite.parse("3des-sha1-modp1024").weak) == 3
     assert EspSuite.parse("aes256gcm16").weak == ()
+    assert "everybody on the way can read along" in EspSuite.parse("null-sha256").weak[0]
+    assert "only for old peers" in EspSuite.parse("aes256-sha256_96").weak[0]
+
+
+def test_phase_1_knows_no_words_of_esp() -> None:
+    for word in ("esn", "null", "aes128ctr", "chacha20poly1305", "sha256_96"):
+        with pytest.raises(BadProposal, match=f"unknown algorithm '{word}'"):
+            Phase1Suite.parse(f"aes256-sha256-modp2048-{word}")
+
+
+def test_two_integrities_that_look_the_same_on_the_wire() -> None:
+    whole, cut = INTEGRITIES["sha256"], INTEGRITIES["sha256_96"]
+    assert (whole.attribute_id, whole.key_size, whole.hash_name) == (cut.attribute_id, cut.key_size, cut.hash_name)
+    assert EspSuite.parse("aes256-sha256") != EspSuite.parse("aes256-sha256_96")
+    # who looks one up by its number finds the standard's first
+    assert next(each for each in INTEGRITIES.values() if each.attribute_id == 5) is whole
 
 
 def test_numbers() -> None:
@@ -163,9 +206,16 @@ def test_numbers() -> None:
         **{f"aes{bits}gcm8": (18, bits, 8) for bits in (128, 192, 256)},
         **{f"aes{bits}gcm12": (19, bits, 12) for bits in (128, 192, 256)},
         **{f"aes{bits}gcm16": (20, bits, 16) for bits in (128, 192, 256)},
+        **{f"aes{bits}ccm8": (14, bits, 8) for bits in (128, 192, 256)},
+        **{f"aes{bits}ccm12": (15, bits, 12) for bits in (128, 192, 256)},
+        **{f"aes{bits}ccm16": (16, bits, 16) for bits in (128, 192, 256)},
+        **{f"aes{bits}ctr": (13, bits, 0) for bits in (128, 192, 256)},
+        "chacha20poly1305": (28, 0, 16),
+        "null": (11, 0, 0),
     }
     assert {each.name: (each.attribute_id, each.key_size, each.icv_size) for each in INTEGRITIES.values()} == {
-        "md5": (1, 16, 12), "sha1": (2, 20, 12), "sha256": (5, 32, 16), "sha384": (6, 48, 24), "sha512": (7, 64, 32),
+        "md5": (1, 16, 12), "sha1": (2, 20, 12), "sha256": (5, 32, 16), "sha256_96": (5, 32, 12), "sha384": (6, 48, 24),
+        "sha512": (7, 64, 32),
     }  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, FirstUse, PeerSeen, PlaneEvent, Traffic
 from ikeview.core.outputs import Direction, HalfSa, Spot
-from ikeview.dataplane.esp.database import SOFT_SEQUENCE, Database, Drop
-from ikeview.dataplane.esp.packet import LAST_SEQUENCE, Sealer
+from ikeview.dataplane.esp.database import SOFT_EXTENDED, SOFT_SEQUENCE, Database, Drop
+from ikeview.dataplane.esp.packet import LAST_EXTENDED, LAST_SEQUENCE, Sealer
 from tests.support.halves import HERE, THERE, half, tunnel
 from tests.support.packets import ipv4, ipv6, ports
 
@@ -184,6 +184,36 @@ def test_traffic_at_most_once_a_second() -> None:
     assert bench.database.deadline() is None
 
 
+@pytest.mark.parametrize("suite", ["aes128gcm16-esn", "aes128-sha256-esn", "aes256ccm8-esn", "null-sha1-esn"])
+def test_extended_numbers_go_on_where_the_low_half_begins_anew(suite: str) -> None:
+    bench = Bench(inbound(suite=suite, replay_window=64))
+    turn, rest = 2**32, 2**31
+    for number in (1, rest, turn - 2, turn + 1, turn - 1, turn, turn + 2, turn + rest, 2 * turn - 3, 2 * turn + 5):
+        assert bench.arrive(number) == THEIRS, number
+    for number in (turn - 2, turn, 2 * turn + 5, 2 * turn - 3):
+        assert bench.arrive(number) is None, number
+    assert bench.drops() == {Drop.FORGED: 2, Drop.REPLAYED: 2}, "far below the window the high half cannot be told"
+
+
+def test_a_replayed_packet_of_another_turn_is_forged() -> None:
+    bench = Bench(inbound(suite="aes128gcm16-esn", replay_window=64))
+    early = bench.sealers[0x1001].seal(100, THEIRS, 4)
+    for number in (100, 2**32 + 5):
+        assert bench.arrive(number) == THEIRS
+    assert bench.database.inbound(early, THERE, 0.0) is None
+    assert bench.drops() == {Drop.FORGED: 1}, "it is taken for number 2^32 + 100, which its ICV does not fit"
+
+
+def test_a_forged_packet_moves_no_extended_window() -> None:
+    bench = Bench(inbound(suite="aes128gcm16-esn"))
+    for number in (2**31, 2**32 - 5):
+        assert bench.arrive(number) == THEIRS
+    for low in (3, 2**31, 2**32 - 1):
+        assert bench.database.inbound(b"\0\0\x10\1" + low.to_bytes(4) + bytes(60), THERE, 0.0) is None
+    assert bench.arrive(2**32 - 4) == THEIRS
+    assert bench.drops() == {Drop.FORGED: 3}
+
+
 def test_inbound_limits() -> None:
     bench = Bench(inbound(soft_bytes=150, hard_bytes=300))
     passed = [bench.arrive(number) is not None for number in range(1, 7)]
@@ -282,6 +312,23 @@ def test_the_sequence_number_never_wraps() -> None:
     last = bench.database.outbound(OURS, 0.0)
     assert last is not None
     assert last[0][4:8] == b"\xff\xff\xff\xff"
+    assert bench.database.outbound(OURS, 0.0) is None
+    assert bench.events == [BytesSoft(0x2001, OUT), BytesHard(0x2001, OUT)]
+
+
+def test_an_extended_sequence_number_goes_on_and_never_wraps() -> None:
+    bench = Bench(outbound(suite="aes128gcm16-esn"))
+    (kept,) = bench.database._outbound.values()
+    kept.sequence = LAST_SEQUENCE - 1
+    numbers = [bench.database.outbound(OURS, 0.0) for _ in range(3)]
+    assert [number and int.from_bytes(number[0][4:8]) for number in numbers] == [LAST_SEQUENCE, 0, 1]
+    assert [number and int.from_bytes(number[0][8:16]) for number in numbers] == [2**32 - 1, 2**32, 2**32 + 1]
+    assert not bench.events
+    kept.sequence = SOFT_EXTENDED - 1
+    assert bench.database.outbound(OURS, 0.0) is not None
+    assert bench.events == [BytesSoft(0x2001, OUT)]
+    kept.sequence = LAST_EXTENDED - 1
+    assert bench.database.outbound(OURS, 0.0) is not None
     assert bench.database.outbound(OURS, 0.0) is None
     assert bench.events == [BytesSoft(0x2001, OUT), BytesHard(0x2001, OUT)]
 

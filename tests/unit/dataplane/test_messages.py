@@ -42,6 +42,8 @@ V6 = Spot(ip_address("fe80::1%eth0"), 4500)
         Unprotect(tunnel(local="fd01::/64", remote="fd02::/64")),
         Install(half(Direction.OUT, 0xFFFFFFFF, tunnel(), "aes256-sha512", soft_bytes=5, hard_bytes=6)),
         Install(half(Direction.IN, 256, tunnel(), "aes192gcm12", replay_window=4096)),
+        Install(half(Direction.IN, 256, tunnel(mode="transport"), "chacha20poly1305-esn")),
+        Install(half(Direction.OUT, 256, tunnel(), "null-sha256_96-esn")),
         Remove(7, Direction.IN),
         Move(HERE, V6),
         AskSample(),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikeview.dataplane.esp.packet import LAST_SEQUENCE
+from ikeview.dataplane.esp.packet import LAST_EXTENDED, LAST_SEQUENCE
 from ikeview.dataplane.esp.replay import ReplayWindow
 
 
@@ -66,3 +66,41 @@ def test_asking_moves_nothing() -> None:
 def test_a_window_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="takes nothing"):
         ReplayWindow(0)
+
+
+# near the edges of the low half, and anywhere
+tops = st.one_of(
+    st.builds(lambda high, low: high * 2**32 + low, st.sampled_from([0, 1, 2, 2**32 - 1]), st.integers(0, 3000)),
+    st.builds(lambda high, low: high * 2**32 - low, st.sampled_from([1, 2, 2**32]), st.integers(1, 3000)),
+    st.integers(1, LAST_EXTENDED),
+)
+
+
+@given(st.sampled_from([1, 32, 1024]), tops, st.integers(-1023, 2**31))
+def test_the_high_half_is_found(size: int, top: int, ahead: int) -> None:
+    """Every number in the window, and every one less than 2^31 above it, is found again from its low half."""
+    window = ReplayWindow(size)
+    window.take(top)
+    number = top + max(ahead, 1 - size)
+    if 0 < number <= LAST_EXTENDED:
+        assert window.whole(number % 2**32) == number
+
+
+@given(st.sampled_from([1, 32, 1024]), tops, st.integers(0, LAST_SEQUENCE))
+def test_the_high_half_agrees_with_the_plainest_words(size: int, top: int, low: int) -> None:
+    """RFC 4303 appendix A2: of all numbers with that low half the first that is not below the window."""
+    window = ReplayWindow(size)
+    window.take(top)
+    bottom = top - size + 1
+    expected = low + -(-(bottom - low) // 2**32) * 2**32
+    assert window.whole(low) == (expected if 0 <= expected <= LAST_EXTENDED else 0)
+
+
+def test_no_high_half_below_zero_or_above_the_last() -> None:
+    window = ReplayWindow(1024)
+    assert window.whole(1) == 1
+    assert window.whole(LAST_SEQUENCE) == 0, "before the first number"
+    assert not window.fresh(0)
+    window.take(LAST_EXTENDED)
+    assert window.whole(0) == 0, "after the last number"
+    assert window.whole(LAST_SEQUENCE - 5) == LAST_EXTENDED - 5
