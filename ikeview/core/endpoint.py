@@ -28,6 +28,7 @@ from ikeview.core.inputs import (
     BytesHard,
     BytesSoft,
     Counters,
+    EchoAnswered,
     FirstUse,
     Input,
     Located,
@@ -76,7 +77,7 @@ class PeerMachine(Protocol):
     def first(self, now: float, arrival: Arrival, header: Header) -> None: ...
     def message(self, now: float, arrival: Arrival, header: Header) -> None: ...
     def located(self, now: float, event: Located) -> None: ...
-    def unreachable(self, now: float, host: Address, detail: str) -> None: ...
+    def unreachable(self, now: float, event: Unreachable) -> None: ...
     def esp_seen(self, now: float, remote: Spot) -> None: ...
     def fire(self, now: float, timer: Timer, subject: str) -> None: ...
 
@@ -136,17 +137,21 @@ class Endpoint:
             case Unreachable():
                 for peer in self._peers.values():
                     if peer.address == event.remote.host:
-                        peer.unreachable(now, event.remote.host, event.detail)
+                        peer.unreachable(now, event)
+            case EchoAnswered():
+                peer = self._peers.get(event.peer)
+                if peer is not None:
+                    peer.keepalive.echoes.answered(now, event)
             case Stop():
                 for peer in self._peers.values():
                     peer.stop(now)
             case Counters():
-                self._counters(event)
+                self._counters(now, event)
             case Traffic():
                 for spi in event.spis:
                     owner = self._context.spis.get(spi)
                     if owner is not None:
-                        owner.keepalive.alive(now)
+                        owner.keepalive.esp_alive(now)
             case Acquire():
                 self._acquire(now, event)
             case PlaneTrouble():
@@ -332,7 +337,7 @@ class Endpoint:
             if awaited and tunnel.current is None and not tunnel.pending:
                 owner.initiate(now, tunnel, "traffic")
 
-    def _counters(self, event: Counters) -> None:
+    def _counters(self, now: float, event: Counters) -> None:
         """Join the halves to pairs and tell which have changed."""
         halves = {f"{'out' if each.packets_out else 'in'} {each.spi_in}": each for each in event.samples}
         changed: list[Sample] = []
@@ -352,6 +357,9 @@ class Endpoint:
                     if sample != before:
                         self._counted[pair.name] = sample
                         changed.append(sample)
+                        came_in = sample.packets_in > before.packets_in
+                        went_out = sample.packets_out > before.packets_out
+                        peer.keepalive.counted(now, tunnel, came_in=came_in, went_out=went_out)
         for gone in [name for name in self._counted if name not in alive]:
             del self._counted[gone]
         if changed:

@@ -61,6 +61,19 @@ class Policy:
     """...up to this, less up to a fifth at random."""
     probe_resend: float = 2.0
     """Wait for the answer to a keepalive before the next is sent (RFC 3706 section 5.5 leaves it open)."""
+    probe_repeats: int = 3
+    """How often a keepalive of the peer with the same number is answered again (RFC 3706 section 6.2): some do not
+    count on while they have no answer."""
+    probe_hinted: float = 10.0
+    """An unauthenticated hint that the peer is gone brings a keepalive forward, but no more often than that."""
+    stalled_intervals: float = 2.0
+    """Keepalive intervals in which we send and no ESP comes until something is done; doubles with each step."""
+    resolve_least: float = 10.0
+    """A DNS name is not looked up again before, however short its TTL, nor after an answer that did not come..."""
+    resolve_patience: float = 60.0
+    """...nor, if no answer comes again and again, later than that..."""
+    resolve_most: float = 3600.0
+    """...nor, however long its TTL, later than this: the operator changes it because something has moved."""
     notify_rate: float = 1.0
     """Error notifies a second to one unauthenticated address."""
     notify_total: float = 5.0

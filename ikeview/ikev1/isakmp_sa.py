@@ -41,9 +41,16 @@ class IsakmpSa:
     used: set[int] = field(default_factory=set)
     """Message IDs that have been used by either end."""
     superseded: bool = False
+    doubted: bool = False
+    """The peer is held for dead: a new one is made beside this one, which stays until that is there or has failed."""
     probes: dict[int, float] = field(default_factory=dict)
-    """Keepalives on the way: sequence number and when it was sent."""
+    """Keepalives on the way, the oldest first: sequence number and when it was sent."""
     next_probe: int = 0
+    probed_at: float = 0.0
+    asking: bool = False
+    """The last keepalive has no answer."""
+    asked: dict[int, int] = field(default_factory=dict)
+    """The peer's keepalives, the oldest first: sequence number and how often it came."""
     missed: int = 0
 
     @property

@@ -2,10 +2,10 @@
 
 from ikeview.core.context import Context
 from ikeview.core.facts import Cause, DropReason, NotifySent, NotifyTaken, PeerMoved
-from ikeview.core.inputs import Arrival, Located
+from ikeview.core.inputs import Arrival, Located, Unreachable
 from ikeview.core.lifecycle import Tunnel
 from ikeview.core.limiter import Limiter
-from ikeview.core.outputs import Locate, Move, Send, Spot
+from ikeview.core.outputs import Move, Send, Spot
 from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, PeerSpec, Start
 from ikeview.core.timers import Timer
@@ -13,9 +13,9 @@ from ikeview.ikev1 import informational
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keepalive import Keepalive
 from ikeview.ikev1.keys import Cookies
-from ikeview.ikev1.pairs import PEER_IS_DEAD
 from ikeview.ikev1.phase1 import Phase1s
 from ikeview.ikev1.phase2 import Phase2s
+from ikeview.ikev1.whereabouts import Whereabouts
 from ikeview.wire.header import HEADER_SIZE, Header
 from ikeview.wire.message import Chain
 from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId, is_error, notify_label
@@ -32,6 +32,7 @@ class Peer:
         self.phase1 = Phase1s(self, context)
         self.phase2 = Phase2s(self, context)
         self.keepalive = Keepalive(self, context)
+        self.whereabouts = Whereabouts(self, context)
         self.address: Address | None = spec.remote_address
         """Where the peer was last known to be."""
 
@@ -50,8 +51,7 @@ class Peer:
     def start(self, now: float) -> None:
         """The engine has started: what shall be up at boot is brought up, and a peer known by name is looked for, so
         that it is known when it begins."""
-        if self.spec.can_initiate and self.address is None:
-            self._context.emit(Locate(self.spec.name, self.spec.remote, self.spec.local))
+        self.whereabouts.start()
         for tunnel in self.tunnels.values():
             if tunnel.spec.start is Start.BOOT:
                 self.phase2.want(now, tunnel, "boot")
@@ -101,6 +101,7 @@ class Peer:
         for tunnel in self.tunnels.values():
             self.phase2.terminate(now, tunnel, Cause.SHUTDOWN)
         self._close(now, Cause.SHUTDOWN)
+        self.whereabouts.stop()
 
     def _close(self, now: float, cause: Cause) -> None:
         self.phase1.abandon(now, cause)
@@ -166,7 +167,7 @@ class Peer:
             self._protected_early(now, arrival, header)
             return
         chain = sa.hear(header, arrival.data)
-        self.authentic(now, sa, arrival)
+        self.authentic(now, sa, arrival, alive=not self.keepalive.stale(sa, chain))
         for delete in chain.all(Delete):
             if delete.protocol == ProtocolId.ESP:
                 self.phase2.pairs.deleted(now, delete.spis)
@@ -201,7 +202,8 @@ class Peer:
     def _notified(self, now: float, sa: IsakmpSa, notify: Notify) -> None:
         match notify.kind:
             case NotifyType.R_U_THERE:
-                self.keepalive.asked(sa, notify)
+                if not self.keepalive.asked(sa, notify):
+                    raise Discard(DropReason.PROBE_SEQUENCE)
                 return
             case NotifyType.R_U_THERE_ACK:
                 if not self.keepalive.answered(now, sa, notify):
@@ -235,9 +237,10 @@ class Peer:
         self._context.emit(NotifySent(self.spec.name, str(arrival.remote), notify.label))
         return data
 
-    def authentic(self, now: float, sa: IsakmpSa, arrival: Arrival) -> None:
+    def authentic(self, now: float, sa: IsakmpSa, arrival: Arrival, *, alive: bool = True) -> None:
         """A message that proved its origin and is no replay: a sign of life, and the place to answer to."""
-        self.keepalive.alive(now)
+        if alive:
+            self.keepalive.alive(now)
         self.phase1.count_message_ids(now, sa)
         if arrival.remote != sa.remote and arrival.floated == sa.floated:
             self._moved(sa, arrival.remote)
@@ -246,7 +249,7 @@ class Peer:
         """An authentic ESP packet came from another place: NAT has moved the peer (RFC 3947 section 6)."""
         sa = self.phase1.current
         if sa is not None and sa.floated and sa.remote != remote:
-            self.keepalive.alive(now)
+            self.keepalive.esp_alive(now)
             self._moved(sa, remote)
 
     def _moved(self, sa: IsakmpSa, remote: Spot) -> None:
@@ -264,23 +267,29 @@ class Peer:
         self.address = sa.remote.host
         self.keepalive.alive(now)
         self.phase2.resume(now, sa)
+        self.keepalive.stalls.phase1_established(now)
+        self.whereabouts.phase1_established(now, sa)
 
     def phase1_failed(self, now: float, cause: Cause, detail: str) -> None:
         """No phase 1 came about."""
+        self.whereabouts.failed()
         self.phase2.phase1_failed(now, cause, detail)
+        self.phase1.drop_doubted(now)
 
     def silent(self, now: float) -> None:
-        """The peer is dead. A new phase 1 is begun beside what is there, and what is there goes only with the old."""
+        """The peer is dead. A new phase 1 is begun beside what is there, which goes only when that has come about or
+        has failed: if the peer lives after all, nothing is lost."""
         action = self.spec.keepalive.action
         wanted = [tunnel for tunnel in self.tunnels.values() if tunnel.current is not None]
-        for sa in list(self.phase1.sas):
-            self.phase1.drop(now, sa, Cause.PEER_SILENT, tell=False)
-        if action == "restart" and self.spec.can_initiate:
-            # the SAs stay while the new ones are made: if the peer lives after all, nothing is lost
+        if action == "restart" and self.spec.can_initiate and (wanted or self.phase2.pending):
+            for sa in self.phase1.sas:
+                sa.doubted = True
             for tunnel in wanted:
                 tunnel.wanted = True
-                self.phase2.attempt(now, tunnel, PEER_IS_DEAD)
+            self.phase2.doubt(now)
             return
+        for sa in list(self.phase1.sas):
+            self.phase1.drop(now, sa, Cause.PEER_SILENT, tell=False)
         for tunnel in wanted:
             tunnel.wanted = False
             tunnel.held = action == "hold"
@@ -288,15 +297,30 @@ class Peer:
 
     def located(self, now: float, event: Located) -> None:
         """Answer to ``Locate``."""
-        if event.remote is not None:
-            self.address = event.remote
-        self.phase1.located(now, event)
+        if self.whereabouts.answered(now, event):
+            self.phase1.located(now, event)
 
-    def unreachable(self, now: float, host: Address, detail: str) -> None:
-        """ICMP about the peer's address."""
-        self.phase1.unreachable(now, host, detail)
+    def unreachable(self, now: float, event: Unreachable) -> None:
+        """ICMP about the peer's address, or our own system about what we sent there."""
+        self.phase1.unreachable(now, event.remote.host, event.detail)
+        sa = self.phase1.newest
+        if event.local and sa is not None:
+            self.whereabouts.missed(now, sa)
+        elif not event.local:
+            self.keepalive.hint(now)
 
     def fire(self, now: float, timer: Timer, subject: str) -> None:
         """A timer of this peer ran out."""
+        match timer:
+            case Timer.ECHO:
+                self.keepalive.echoes.fire(now)
+            case Timer.STALLED:
+                self.keepalive.stalls.fire(now, self.tunnels[subject])
+            case Timer.RESOLVE | Timer.MOVE:
+                self.whereabouts.fire(now, timer)
+            case _:
+                self._fire(now, timer, subject)
+
+    def _fire(self, now: float, timer: Timer, subject: str) -> None:
         if not self.phase1.fire(now, timer, subject):
             self.phase2.fire(now, timer, subject)

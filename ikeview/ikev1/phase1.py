@@ -15,7 +15,7 @@ from ikeview.core.facts import (
 from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.inputs import Arrival, Located
 from ikeview.core.negotiation import Negotiation
-from ikeview.core.outputs import Locate, Send, SendKeepalive, Spot
+from ikeview.core.outputs import Send, SendKeepalive, Spot
 from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Run, Took
 from ikeview.core.specs import Address, Role
@@ -55,7 +55,17 @@ class Phase1s:
     @property
     def current(self) -> IsakmpSa | None:
         """The ISAKMP SA that new exchanges run under."""
+        return next((sa for sa in reversed(self.sas) if not sa.superseded and not sa.doubted), None)
+
+    @property
+    def newest(self) -> IsakmpSa | None:
+        """The same, even if its peer is held for dead."""
         return next((sa for sa in reversed(self.sas) if not sa.superseded), None)
+
+    @property
+    def locating(self) -> bool:
+        """Whether the peer is being looked for."""
+        return bool(self._locating)
 
     @property
     def busy(self) -> bool:
@@ -95,7 +105,7 @@ class Phase1s:
             )
             return
         self._locating = why
-        self._context.emit(Locate(spec.name, spec.remote, spec.local))
+        self._peer.whereabouts.ask()
 
     def located(self, now: float, event: Located) -> None:
         """We know where the peer is, or that we cannot know."""
@@ -321,7 +331,7 @@ class Phase1s:
         sa.next_probe = int.from_bytes(context.entropy.octets("probe", 4)) & 0x7FFFFFFF
         self.negotiations.pop(sa.our_cookie, None)
         self._leave_half_open(negotiation)
-        replaced = self.current
+        replaced = self.newest
         self.sas.append(sa)
         self._attempt = 0
         margin = policy.renew_margin if run.role is Role.INITIATOR else policy.renew_margin_responder
@@ -409,6 +419,17 @@ class Phase1s:
         self._locating = ""
         for negotiation in list(self.negotiations.values()):
             self._end(now, negotiation, cause=cause)
+
+    def give_up_elsewhere(self, now: float, host: Address) -> None:
+        """The peer is at ``host`` now: what was begun elsewhere and has had no answer yet is given up."""
+        for each in list(self.negotiations.values()):
+            if each.run.role is Role.INITIATOR and each.run.position == 1 and each.remote.host != host:
+                self._end(now, each, cause=Cause.UNREACHABLE, detail=f"the peer's name stands for {host} now")
+
+    def drop_doubted(self, now: float) -> None:
+        """What was kept in case the peer lived after all goes."""
+        for sa in [each for each in self.sas if each.doubted]:
+            self.drop(now, sa, Cause.PEER_SILENT, tell=False)
 
     def unreachable(self, now: float, host: Address, detail: str) -> None:
         """ICMP says that the peer's address does not take what we send."""

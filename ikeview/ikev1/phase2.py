@@ -93,6 +93,9 @@ class Phase2s:
 
     def resume(self, now: float, sa: IsakmpSa) -> None:
         """Phase 1 is up, or a place for a Quick Mode is free: begin what waits for it."""
+        if sa.doubted:
+            # what waits, waits for another one
+            return
         for tunnel in self.tunnels.values():
             if tunnel.pending and not self.negotiating(tunnel):
                 self._begin(now, sa, tunnel)
@@ -102,6 +105,9 @@ class Phase2s:
         why, tunnel.pending = tunnel.pending, ""
         tunnel.failures += 1
         if why == PEER_IS_DEAD and tunnel.pairs:
+            if not self._peer.keepalive.silent:
+                # it has been heard again meanwhile
+                return
             # the peer was held for dead, and it is: what was kept in case it was not goes now
             for pair in list(tunnel.pairs):
                 self.pairs.drop(now, tunnel, pair, Cause.PEER_SILENT, tell=False)
@@ -119,11 +125,35 @@ class Phase2s:
         context.timers.set(Timer.RETRY, self._key(tunnel.name), now + after)
         context.emit(TunnelRetrying(tunnel.name, after, tunnel.failures + 1))
 
+    def retry_now(self, now: float) -> None:
+        """There is news: what waits to be tried again is tried at once."""
+        for tunnel in self.tunnels.values():
+            if self._context.timers.get(Timer.RETRY, self._key(tunnel.name)) is not None:
+                self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
+                self.attempt(now, tunnel, "initiate" if tunnel.current is None else "rekey: time")
+
     def phase1_failed(self, now: float, cause: Cause, detail: str) -> None:
         """No phase 1, so none of the attempts that waited for it."""
         for tunnel in self.tunnels.values():
             if tunnel.pending and not self.negotiating(tunnel):
                 self.failed(now, tunnel, cause, detail)
+
+    @property
+    def pending(self) -> bool:
+        """Whether a tunnel waits for a Quick Mode or has one."""
+        return any(tunnel.pending for tunnel in self.tunnels.values())
+
+    def doubt(self, now: float) -> None:
+        """The peer is held for dead, and with it every ISAKMP SA: what runs under those is given up, and all that is up
+        or waits gets a new SA under a new one."""
+        for sa in self.phase1.sas:
+            for quick in [each for each in sa.quick_modes.values() if not each.over]:
+                self.end(now, sa, quick, cause=Cause.PEER_SILENT)
+        for tunnel in self.tunnels.values():
+            if tunnel.pairs and tunnel.current is not None:
+                self._context.timers.clear(Timer.RETRY, self._key(tunnel.name))
+                self.attempt(now, tunnel, PEER_IS_DEAD)
+        self.retry_now(now)
 
     def negotiating(self, tunnel: Tunnel) -> bool:
         """Whether a Quick Mode of ours runs for the tunnel."""
