@@ -5,11 +5,14 @@ from ikeview.model.state import Exchange, State
 
 def exchanges_of(state: State, tunnel: str) -> list[Exchange]:
     """A tunnel's own exchanges and the phase 1 exchanges of its peer, oldest first."""
-    peer = state.tunnels[tunnel].peer if tunnel in state.tunnels else tunnel.partition("/")[0]
+    name = state.tunnels[tunnel].peer if tunnel in state.tunnels else tunnel.partition("/")[0]
+    # that of a member began before it was known which one it is
+    peer = state.peers.get(name)
+    began = {each.exchange for each in peer.phase1s} if peer and peer.member_of else set()
     return [
         each
         for each in state.exchanges.values()
-        if each.tunnel == tunnel or (not each.tunnel and each.peer == peer)
+        if each.tunnel == tunnel or (not each.tunnel and each.peer == name) or each.id in began
     ]
 
 

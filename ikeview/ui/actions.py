@@ -48,7 +48,7 @@ ACTIONS: tuple[Action, ...] = (
         "up",
         "u",
         TUNNEL,
-        "bring the tunnel up",
+        "bring the tunnel up; where it waits to try again, at once",
         5,
         lambda tunnel, by: Initiate(tunnel.name, by),
     ),

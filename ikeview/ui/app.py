@@ -17,7 +17,7 @@ from ikeview.core.facts import OrderRefused, Stamped
 from ikeview.model.state import State, Tunnel
 from ikeview.record.sentences import sentence
 from ikeview.ui import theme as themes
-from ikeview.ui.actions import BY_ID, Action, Where
+from ikeview.ui.actions import BY_ID, Action, Where, keys_of, shown
 from ikeview.ui.bridge import Bridge
 from ikeview.ui.client import EngineClient
 from ikeview.ui.present.glyphs import ASCII, UNICODE
@@ -113,6 +113,11 @@ class IkeviewApp(App[QuitChoice]):
     def gone(self) -> str:
         """Why the engine cannot be reached any more, else empty."""
         return self._bridge.gone if self._bridge else ""
+
+    @property
+    def start_key(self) -> str:
+        """The key that brings a tunnel up; empty if the screen may not."""
+        return "" if self.read_only else shown(keys_of(BY_ID["tunnel.up"], self.keys)[0])
 
     def now(self) -> float:
         """The engine's clock."""

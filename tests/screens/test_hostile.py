@@ -15,11 +15,12 @@ HOSTILE = (
     "\x1b]52;c;AAAA\x07\x1b[2J\x9b31m\ud800",
     "a\u202eb\u2066c\none\rtwo\t" + "日本語" * 30,
     "x" * 3000,
+    ("[bold]" + "\x1b]52;c;QUFB\x07" + "\u202e\n" + "CN=") * 4100,
 )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=["small", "large"])
-@pytest.mark.parametrize("text", HOSTILE, ids=["markup", "escapes", "bidi-lines-wide", "long"])
+@pytest.mark.parametrize("text", HOSTILE, ids=["markup", "escapes", "bidi-lines-wide", "long", "64k"])
 async def test_through_every_pane(text, size):
     story = every_text(text)
     engine = FakeEngine(story.facts, story.at + 1)
@@ -29,6 +30,7 @@ async def test_through_every_pane(text, size):
         await settled(pilot)
         for keys in (
             ["j"], ["["], ["tab"], ["tab"], ["tab"], ["v"], ["escape"], ["enter"], ["pagedown"], ["escape"],
+            ["g", "enter"], ["pagedown"], ["pagedown"], ["G"], ["escape"], ["G", "enter"], ["escape"], ["g"],
             ["d"], ["escape"], ["u"], ["question_mark"], ["escape"], ["colon"], ["escape"], ["slash", "x", "enter"],
             ["escape"], ["q"], ["escape"],
         ):  # fmt: skip
@@ -45,5 +47,7 @@ async def test_through_every_pane(text, size):
         screens.append(whole(app))
     shown = "".join(screens)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", shown)
+    assert "until 2096-10-02" in shown
+    assert " banner " in shown
     if text.startswith("evil"):
         assert "evil[/x]peer" in shown

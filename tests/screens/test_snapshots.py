@@ -5,6 +5,7 @@ import pytest
 from ikeview.ui.app import IkeviewApp
 from tests.support.fake_engine import FakeEngine
 from tests.support.screen_text import press, settled, whole
+from tests.support.story import gateway, roadwarriors
 
 SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
 PICTURES = {
@@ -34,6 +35,31 @@ def test_screen(engine: FakeEngine, snap_compare, picture, size):
         await press(pilot, *PICTURES[picture])
 
     assert snap_compare(IkeviewApp(engine, hostname="gw-edge1"), terminal_size=SIZES[size], run_before=before)
+
+
+ROAD = {
+    "road-list": ["G"],
+    "road-sas": ["G", "tab", "tab"],
+    "road-ladder": ["G", "[", "["],
+    "road-member": ["G", "enter"],
+    "road-peer": ["G", "k", "k", "enter"],
+}
+
+
+@pytest.mark.parametrize(
+    ("picture", "size"),
+    [(name, "80x24") for name in ROAD] + [(name, "160x50") for name in ("road-list", "road-member")],
+)
+def test_members(snap_compare, picture, size):
+    story = gateway()
+    roadwarriors(story)
+
+    async def before(pilot):
+        await settled(pilot)
+        await press(pilot, *ROAD[picture])
+
+    app = IkeviewApp(FakeEngine(story.facts, story.at + 3), hostname="gw-edge1")
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=before)
 
 
 @pytest.mark.parametrize("options", [{"plain": True}, {"theme": "day"}, {"theme": "terminal"}], ids=str)

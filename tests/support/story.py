@@ -278,12 +278,13 @@ def gateway() -> Story:
     return story
 
 
+DAY = 86400.0
 AGGRESSIVE = ("> HDR, SA, KE, Ni, IDii", "< HDR, SA, KE, Nr, IDir, HASH_R", "> HDR*, HASH_I")
 TRANSACTION = ("> HDR*, HASH, ATTR", "< HDR*, HASH, ATTR")
 WEAK_GROUP = "modp1024 can be broken by a well-equipped attacker (RFC 8247)"
 BRUNO = f.CertificateTaken(
     "road#2", "road2-mm", "CN=bruno, O=Example", "CN=Example CA", "4d2", ("bruno@example.net",), "ECDSA 256",
-    WALL - 86400.0, WALL + 20 * 86400.0, ("CN=Example CA",), "checked",
+    WALL - DAY, WALL + 20 * DAY, ("CN=Example CA",), "checked",
 )
 
 

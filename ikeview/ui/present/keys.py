@@ -42,7 +42,8 @@ def help_page(cells: int, keymap: Mapping[str, str], describe: str) -> list[Line
         ("P1LEFT P2LEFT", "time until the ISAKMP SA and the IPsec SA end; they are renewed before that"),
         ("VOL", "share of the byte lifetime that is used"),
         ("IN OUT", "bytes through the tunnel's SAs, or bytes a second"),
-        ("DPD", "keepalive: last round trip, x 2: two without an answer, dead, off"),
+        ("ALIVE", "keepalive: last round trip, x 2: two without an answer, dead, off"),
+        ("STALL !", "IKE answers but no ESP comes in; take care of the configuration: enter shows why"),
     ):
         lines += indented(((f"   {head:<14}", "key"),), text, "plain", cells)
     lines.append(())

@@ -5,7 +5,7 @@ import time
 from itertools import groupby
 
 from ikeview.model.state import Exchange, Row
-from ikeview.record.units import duration, latency
+from ikeview.record.units import day, duration, latency
 from ikeview.ui.present.glyphs import Glyphs
 from ikeview.ui.present.line import Line, crop, indented, left, right, width, wrap
 from ikeview.ui.safe import safe
@@ -113,6 +113,10 @@ def ladder(exchange: Exchange | None, now: float, cells: int, glyphs: Glyphs) ->
             lines.append(_open(number, row, running and missing == 1, now, since, cells, glyphs))
     for each in exchange.notifies:
         lines += indented(((" peer: ", "dim"),), safe(each), "notice", cells)
+    if exchange.certificate is not None:
+        given = exchange.certificate
+        text = f"{safe(given.subject)}, by {safe(given.issuer)}, until {day(given.not_after)}"
+        lines += indented(((" cert: ", "dim"),), text, "plain", cells)
     if exchange.status == "finished":
         lines += indented(((" agreed: ", "state-up"),), safe(exchange.outcome), "plain", cells)
     if exchange.status == "failed":

@@ -1,10 +1,11 @@
 """Both phases of one tunnel: algorithms, identities, addresses, SPIs, and how much time and volume is left."""
 
-from ikeview.model.state import Peer, Phase1, Sa, State, Tunnel
-from ikeview.record.units import count, duration, latency, size
+from ikeview.model.state import Certificate, Config, Keepalive, Peer, Phase1, Resolved, Sa, State, Tunnel
+from ikeview.record.units import count, day, duration, latency, size
 from ikeview.ui.present.bars import bar, spark
 from ikeview.ui.present.glyphs import Glyphs
-from ikeview.ui.present.line import Line, crop, width
+from ikeview.ui.present.header import wall_now
+from ikeview.ui.present.line import Line, crop, indented, width
 from ikeview.ui.present.tunnels import absent, rate
 from ikeview.ui.safe import safe
 
@@ -13,6 +14,9 @@ BAR_CELLS_MIN = 8
 BESIDE_BAR = 47
 """Cells of the label and the words beside a bar."""
 LABEL_CELLS = 8
+DAY = 86400.0
+CERTIFICATE_SOON = 30 * DAY
+"""A certificate that ends within so many seconds stands out: renewing one takes people's time."""
 
 
 def _bar_cells(cells: int) -> int:
@@ -35,24 +39,33 @@ def _fit(lines: list[Line], cells: int, glyphs: Glyphs) -> list[Line]:
     return fitted
 
 
-def sas(state: State, tunnel: Tunnel | None, now: float, cells: int, glyphs: Glyphs) -> list[Line]:
-    """The pane for the selected tunnel."""
+def sas(
+    state: State, tunnel: Tunnel | None, now: float, cells: int, glyphs: Glyphs, start_key: str = ""
+) -> list[Line]:
+    """The pane for the selected tunnel; ``start_key`` brings it up, if the screen may."""
     if tunnel is None:
         return [((" no tunnel selected", "dim"),)]
     peer = state.peers.get(tunnel.peer) or Peer(tunnel.peer)
-    lines = phase1(peer, now, cells, glyphs) + phase2(state, tunnel, now, cells, glyphs)
+    lines = phase1(state, peer, now, cells, glyphs) + phase2(state, tunnel, now, cells, glyphs, start_key)
     return _fit(lines, cells, glyphs)
 
 
-def phase1(peer: Peer, now: float, cells: int, glyphs: Glyphs) -> list[Line]:
-    """The ISAKMP SA in use, older ones folded in, and the keepalive."""
+def phase1(state: State, peer: Peer, now: float, cells: int, glyphs: Glyphs, *, whole: bool = False) -> list[Line]:
+    """The ISAKMP SA in use, older ones folded in, who the peer is, and the keepalive. ``whole``: with all that does not
+    fit a pane."""
     current = peer.phase1
+    named = resolved(peer.resolved, now) if peer.resolved else []
+    refused = [_row("user", f"refused: {safe(peer.user_refused)}", "alert")] if peer.user_refused else []
+    care = [] if whole else weak(peer)
     if current is None:
         return [
             ((" Phase 1  ", "title"), ("none", "state-down")),
             _row("peer", f"{safe(peer.remote)}, {safe(peer.mode)} mode, {safe(peer.auth)}"),
             _row("offers", ", ".join(safe(each) for each in peer.proposals)),
             _row("ids", f"{safe(peer.local_id) or 'our address'}, {safe(peer.remote_id) or 'its address'}"),
+            *refused,
+            *named,
+            *care,
         ]
     lines: list[Line] = [
         (
@@ -61,10 +74,16 @@ def phase1(peer: Peer, now: float, cells: int, glyphs: Glyphs) -> list[Line]:
             (f"{duration(now - current.established_at)} ago, {safe(current.role)}, {safe(current.mode)}", "plain"),
         ),
         _row("suite", f"{safe(current.suite)}, {safe(current.auth)}"),
+        *_exposed(current, cells),
         *_ends(current, cells),
+        *(certificate(current.certificate, wall_now(state, now), cells, whole) if current.certificate else []),
+        *_user(peer, cells, whole),
+        *refused,
+        *named,
         _row("cookies", safe(current.cookies), "dim"),
         _life(current.established_at, current.expires_at, current.renews_at, now, "renew", cells, glyphs),
-        _keepalive(peer, now, cells, glyphs),
+        *_keepalives(peer, now, cells, glyphs),
+        *care,
     ]
     older = peer.phase1s[:-1]
     if older:
@@ -87,6 +106,100 @@ def _ends(current: Phase1, cells: int) -> list[Line]:
     return [*lines, _row("nat", safe(current.nat) or "none on the way", "plain" if current.nat else "dim")]
 
 
+def _wrapped(label: str, text: str, style: str, cells: int) -> list[Line]:
+    return indented(((f" {label:<{LABEL_CELLS}}", "dim"),), text, style, cells)
+
+
+def weak(peer: Peer) -> list[Line]:
+    """That there are warnings about the configuration, and the first of them."""
+    if not peer.warnings:
+        return []
+    more = f" (and {len(peer.warnings) - 1} more)" if len(peer.warnings) > 1 else ""
+    return [_row("care", f"{safe(peer.warnings[0])}{more}", "notice")]
+
+
+def aggressive_mode(name: str) -> bool:
+    """Whether a phase 1 is in Aggressive Mode, by the name of the mode or of the exchange."""
+    return name.lower().startswith("aggressive")
+
+
+def _exposed(current: Phase1, cells: int) -> list[Line]:
+    """What Aggressive Mode has cost."""
+    if not aggressive_mode(current.mode):
+        return []
+    hashed = " and a hash to try keys on" if "psk" in current.auth.lower() else ""
+    return _wrapped("care", f"Aggressive Mode: identities{hashed} went in clear", "notice", cells)
+
+
+def certificate(given: Certificate, wall: float, cells: int, whole: bool) -> list[Line]:
+    """Whose, by whom, until when; ``whole``: names, serial number and path too."""
+    left = given.not_after - wall
+    ends = f"until {day(given.not_after)}"
+    style = "plain"
+    if wall and left < CERTIFICATE_SOON:
+        ends = f"{ends}, {max(0, int(left // DAY))}d left" if left > 0 else f"ended {day(given.not_after)}"
+        style = "alert" if left < CERTIFICATE_SOON / 2 else "notice"
+    revocation = "not revoked" if given.revocation == "checked" else f"revocation: {safe(given.revocation, 80)}"
+    if not whole:
+        return [
+            _row("cert", f"{ends}: {safe(given.subject)}", style),
+            _row("", f"by {safe(given.issuer)}, {safe(given.key, 40)}, {revocation}", "dim"),
+        ]
+    lines = [
+        *_wrapped("cert", safe(given.subject), "plain", cells),
+        *_wrapped("", f"{ends}, {safe(given.key, 40)}, {revocation}", style, cells),
+        *_wrapped("", f"by {safe(given.issuer)}", "dim", cells),
+    ]
+    if given.names:
+        lines += _wrapped("names", ", ".join(safe(each, 80) for each in given.names[:LIST_SHOWN]), "plain", cells)
+    if given.path:
+        lines += _wrapped("path", " / ".join(safe(each, 80) for each in given.path[:LIST_SHOWN]), "dim", cells)
+    return lines + _wrapped("serial", f"{safe(given.serial, 60)}, valid from {day(given.not_before)}", "dim", cells)
+
+
+LIST_SHOWN = 8
+"""Names of a certificate, networks of a mode config: a peer may send any number."""
+
+
+def _user(peer: Peer, cells: int, whole: bool) -> list[Line]:
+    name = f"{safe(peer.user, 80)}{' (we)' if peer.user_is_ours else ''}"
+    given = peer.config
+    if given is None:
+        return [_row("user", name)] if peer.user else []
+    if whole:
+        return ([_row("user", name)] if peer.user else []) + config(given, cells)
+    who, address = "the peer has" if given.server else "we have", safe(given.address, 60)
+    if not peer.user:
+        return [_row("address", f"{who} {address}")]
+    return [_row("user", f"{name}, has {address}")]
+
+
+def config(given: Config, cells: int) -> list[Line]:
+    """All that mode config gave, and to whom."""
+    parts = [f"{safe(given.address, 60)} given to {'the peer' if given.server else 'us'}"]
+    parts += [f"DNS {', '.join(safe(each, 60) for each in given.dns[:LIST_SHOWN])}"] if given.dns else []
+    parts += [f"domain {safe(given.domain, 80)}"] if given.domain else []
+    networks = ", ".join(safe(each, 60) for each in given.split_include[:LIST_SHOWN])
+    more = len(given.split_include) - LIST_SHOWN
+    parts += [f"networks {networks}{f' and {more} more' if more > 0 else ''}"] if networks else []
+    lines = _wrapped("address", "; ".join(parts), "plain", cells)
+    if given.banner:
+        lines += _wrapped("banner", safe(given.banner), "plain", cells)
+    for each in given.ignored[:LIST_SHOWN]:
+        lines += _wrapped("unused", safe(each), "dim", cells)
+    return lines
+
+
+def resolved(name: Resolved, now: float) -> list[Line]:
+    """A DNS name, what it stands for now, and when that is asked again."""
+    if name.problem:
+        kept = f"; {safe(name.address, 60)} is used on" if name.address else ""
+        return [_row("name", f"{safe(name.name, 80)}: {safe(name.problem, 80)}{kept}", "notice")]
+    following = f", asked again in {duration(name.next_at - now)}" if name.next_at > now else ""
+    changed = f", changed {name.changes} times" if name.changes > 1 else ", changed once" if name.changes else ""
+    return [_row("name", f"{safe(name.name, 80)} is {safe(name.address, 60)}{following}{changed}")]
+
+
 def _life(start: float, end: float, mark: float, now: float, verb: str, cells: int, glyphs: Glyphs) -> Line:
     if not end:
         return _row("time", "no limit", "dim")
@@ -98,25 +211,35 @@ def _life(start: float, end: float, mark: float, now: float, verb: str, cells: i
     return ((f" {'time':<{LABEL_CELLS}}", "dim"), *gauge, (text, "plain"))
 
 
-def _keepalive(peer: Peer, now: float, cells: int, glyphs: Glyphs) -> Line:
-    alive = peer.keepalive
-    if peer.keepalive_set == "off" and not alive.sent:
-        return _row("alive", "keepalive is off", "dim")
-    label = (f" {'alive':<{LABEL_CELLS}}", "dim")
+def _keepalives(peer: Peer, now: float, cells: int, glyphs: Glyphs) -> list[Line]:
+    """The one that the peer is judged by, and the other kind if it was used too."""
+    if peer.keepalive_set == "off" and not peer.keepalive.sent and not peer.echo.sent:
+        return [_row("alive", "keepalive is off", "dim")]
+    lines = []
+    for label, alive in (("alive", peer.keepalive), ("echo", peer.echo)):
+        if alive is peer.alive or alive.sent or alive.answered or alive.missed:
+            lines.append(_keepalive(label, alive, now, cells, glyphs))
+    return lines
+
+
+def _keepalive(name: str, alive: Keepalive, now: float, cells: int, glyphs: Glyphs) -> Line:
+    label = (f" {name:<{LABEL_CELLS}}", "dim")
     if alive.dead:
         return (label, (f"dead: {alive.missed} probes without an answer", "alert"))
     if alive.missed:
         left = f", dead in {duration(alive.dead_at - now)}" if alive.dead_at else ""
         return (label, (f"{alive.missed} missed{left}  ", "alert"), (spark(alive.history, 16, glyphs), "alert"))
     if not alive.answered:
-        return _row("alive", f"no probe answered yet, {alive.sent} sent", "dim")
+        return _row(name, f"no probe answered yet, {alive.sent} sent", "dim")
     following = f", next in {duration(alive.next_at - now)}" if alive.next_at > now else ""
     words = f", {alive.answered} of {alive.sent} answered{following} "
     line: Line = (label, (latency(alive.rtt), "state-up"), (words, "plain"))
     return (*line, (spark(alive.history, min(20, cells - width(line)), glyphs), "bar"))
 
 
-def phase2(state: State, tunnel: Tunnel, now: float, cells: int, glyphs: Glyphs) -> list[Line]:
+def phase2(
+    state: State, tunnel: Tunnel, now: float, cells: int, glyphs: Glyphs, start_key: str = ""
+) -> list[Line]:
     """The pairs of IPsec SAs of one tunnel: the one in use in full, the ones it replaced in a line each."""
     pair = f"{safe(tunnel.local)} {glyphs.between} {safe(tunnel.remote)}"
     sa = tunnel.sa
@@ -125,6 +248,9 @@ def phase2(state: State, tunnel: Tunnel, now: float, cells: int, glyphs: Glyphs)
         lines: list[Line] = [((" Phase 2  ", "title"), (text, style)), _row("traffic", pair)]
         if tunnel.detail and tunnel.detail != tunnel.cause:
             lines.append(_row("because", safe(tunnel.detail), "state-down"))
+        if tunnel.retry_at > now:
+            at_once = f"; {safe(start_key, 12)} starts it at once" if start_key else ""
+            lines.append(_row("next", f"attempt {tunnel.attempt} in {duration(tunnel.retry_at - now)}{at_once}"))
         lines.append(_row("offers", ", ".join(safe(each) for each in tunnel.proposals)))
         held = "is held back" if tunnel.when_down == "block" else "goes in the clear"
         lines.append(_row("so", f"its traffic {held}"))
@@ -143,6 +269,9 @@ def phase2(state: State, tunnel: Tunnel, now: float, cells: int, glyphs: Glyphs)
         _life(sa.installed_at, sa.expires_at, sa.rekeys_at, now, "rekey", cells, glyphs),
         _volume(sa, cells, glyphs),
     ]
+    if tunnel.stalled:
+        none = f"IKE answers, no ESP for {duration(tunnel.silent + now - tunnel.stalled_at)}"
+        lines.insert(1, _row("STALLED", f"{none}: {safe(tunnel.stalled)}", "alert"))
     if sa.replayed or sa.forged:
         lines.append(_row("refused", f"{sa.replayed} replayed, {sa.forged} with a bad integrity value", "alert"))
     for old in reversed(tunnel.sas[:-1]):

@@ -14,12 +14,16 @@ def _fits(state: State, tunnel: Tunnel, word: str) -> bool:
     peer = state.peers.get(tunnel.peer)
     texts = [tunnel.name, tunnel.local, tunnel.remote, tunnel.cause]
     if peer is not None:
-        texts += [peer.remote, peer.phase1.remote if peer.phase1 else "", peer.phase1.remote_id if peer.phase1 else ""]
+        texts += [peer.remote, peer.user, peer.config.address if peer.config else ""]
+        if peer.phase1 is not None:
+            texts += [peer.phase1.remote, peer.phase1.remote_id]
+            texts += [peer.phase1.certificate.subject] if peer.phase1.certificate else []
     return any(word in text.lower() for text in texts)
 
 
 def fits(state: State, tunnel: Tunnel, query: str) -> bool:
-    """Whether the tunnel fits all words of ``query``: parts of its name, addresses, selectors or cause, or states."""
+    """Whether the tunnel fits all words of ``query``: parts of its name, addresses, selectors, user, certificate or
+    cause, or states."""
     for word in query.lower().split():
         inverse = word.startswith("!")
         bare = word.lstrip("!")
@@ -29,10 +33,32 @@ def fits(state: State, tunnel: Tunnel, query: str) -> bool:
 
 
 def chosen(state: State, query: str) -> list[str]:
-    """Names of the tunnels that fit, in the order of the configuration."""
+    """Names of the tunnels that fit, in the order of the configuration, those of members behind their own."""
     if not query.strip():
+        return _grouped(state)
+    return [name for name in _grouped(state) if fits(state, state.tunnels[name], query)]
+
+
+def _grouped(state: State) -> list[str]:
+    owners = {name: peer.member_of for name, peer in state.peers.items() if peer.member_of}
+    if not owners:
         return list(state.tunnels)
-    return [tunnel.name for tunnel in state.tunnels.values() if fits(state, tunnel, query)]
+    behind: dict[str, list[str]] = {}
+    first: list[Tunnel] = []
+    configured = {tunnel.peer for tunnel in state.tunnels.values()}
+    for tunnel in state.tunnels.values():
+        owner = owners.get(tunnel.peer, "")
+        if owner in configured and owner != tunnel.peer:
+            behind.setdefault(owner, []).append(tunnel.name)
+        else:
+            first.append(tunnel)
+    last = {tunnel.peer: tunnel.name for tunnel in first}
+    names: list[str] = []
+    for tunnel in first:
+        names.append(tunnel.name)
+        if last[tunnel.peer] == tunnel.name:
+            names += behind.get(tunnel.peer, [])
+    return names
 
 
 def described(query: str, found: int, total: int) -> str:

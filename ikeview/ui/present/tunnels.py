@@ -7,7 +7,7 @@ from ikeview.model.negotiations import latest_exchange
 from ikeview.model.state import Exchange, Peer, Sa, State, Tunnel
 from ikeview.record.units import count, duration
 from ikeview.ui.present.glyphs import Glyphs
-from ikeview.ui.present.line import Line, left, right
+from ikeview.ui.present.line import Line, crop, left, right, width
 from ikeview.ui.safe import safe
 
 LIVE_CELLS = 36
@@ -16,7 +16,7 @@ PEER_CELLS = 15
 RATE_FRESH = 3.0
 """A pair that was not sampled for this many seconds moves nothing: only pairs that changed are sampled."""
 
-_LIVE = (("P1LEFT", 6), ("P2LEFT", 7), ("VOL", 5), ("IN", 6), ("OUT", 6), ("DPD", 6))
+_LIVE = (("P1LEFT", 6), ("P2LEFT", 7), ("VOL", 5), ("IN", 6), ("OUT", 6), ("ALIVE", 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,21 @@ def fixed(tunnel: Tunnel, peer: Peer | None, shape: Columns, glyphs: Glyphs, sel
     line: list[tuple[str, str]] = [
         (glyphs.cursor if selected else " ", "key"),
         (f"{glyphs.state(tunnel.state)} {left(tunnel.state.upper(), STATE_CELLS)} ", style),
-        (left(safe(tunnel.name), shape.name, glyphs.ellipsis) + " ", "strong" if selected else "plain"),
+        *_name(tunnel, peer, shape.name, glyphs, "strong" if selected else "plain"),
         (left(safe(address), shape.peer, glyphs.ellipsis), "dim"),
     ]
     if shape.selectors:
         pair = f"{safe(tunnel.local)} {glyphs.between} {safe(tunnel.remote)}"
         line.append((" " + left(pair, shape.selectors, glyphs.ellipsis), "dim"))
     return tuple(line)
+
+
+def _name(tunnel: Tunnel, peer: Peer | None, cells: int, glyphs: Glyphs, style: str) -> Line:
+    """The name, with a sign behind it if there are warnings about the configuration."""
+    if peer is None or not peer.warnings:
+        return ((left(safe(tunnel.name), cells, glyphs.ellipsis) + " ", style),)
+    text = crop(safe(tunnel.name), cells - 2, glyphs.ellipsis)
+    return ((text, style), (" !", "notice"), (" " * (cells - 1 - width(((text, style),))), "plain"))
 
 
 def live(state: State, tunnel: Tunnel, now: float, glyphs: Glyphs, rates: bool) -> Line:
@@ -89,13 +97,19 @@ def live(state: State, tunnel: Tunnel, now: float, glyphs: Glyphs, rates: bool) 
     cells = [
         (until(phase1.expires_at, now) if phase1 else "-", "plain"),
         (until(sa.expires_at, now), "state-rekeying" if sa.rekeying else "plain"),
-        (volume(sa), "alert" if sa.rekey_bytes and max(sa.bytes_in, sa.bytes_out) >= sa.rekey_bytes else "plain"),
+        _volume(tunnel, sa),
         (count(rate(sa.rate_in, sa, now) if rates else _octets(tunnel, "in")), "dir-in"),
         (count(rate(sa.rate_out, sa, now) if rates else _octets(tunnel, "out")), "dir-out"),
         keepalive(peer, glyphs),
     ]
     sizes = (size for _, size in _LIVE)
     return tuple((right(text, size, glyphs.ellipsis), style) for (text, style), size in zip(cells, sizes, strict=True))
+
+
+def _volume(tunnel: Tunnel, sa: Sa) -> tuple[str, str]:
+    if tunnel.stalled:
+        return "STALL", "alert"
+    return volume(sa), "alert" if sa.rekey_bytes and max(sa.bytes_in, sa.bytes_out) >= sa.rekey_bytes else "plain"
 
 
 def _octets(tunnel: Tunnel, direction: str) -> int:
@@ -127,7 +141,7 @@ def keepalive(peer: Peer | None, glyphs: Glyphs) -> tuple[str, str]:
     """The last keepalive's result in at most five cells, and its style."""
     if peer is None or peer.keepalive_set == "off":
         return "off", "dim"
-    alive = peer.keepalive
+    alive = peer.alive
     if alive.dead:
         return "dead", "alert"
     if alive.missed:
@@ -138,6 +152,11 @@ def keepalive(peer: Peer | None, glyphs: Glyphs) -> tuple[str, str]:
     if milliseconds < 9.95:
         return f"{milliseconds:.1f}ms", "state-up"
     return (f"{milliseconds:.0f}ms" if milliseconds < 999.5 else f"{alive.rtt:.1f}s"), "state-up"
+
+
+def members(state: State, peer: str) -> list[Peer]:
+    """Those who are connected under that peer's configuration."""
+    return [each for each in state.peers.values() if each.member_of == peer] if peer else []
 
 
 def absent(state: State, tunnel: Tunnel, now: float) -> tuple[str, str]:
@@ -153,6 +172,10 @@ def absent(state: State, tunnel: Tunnel, now: float) -> tuple[str, str]:
         return tunnel.cause, "dim" if tunnel.cause in (Cause.OPERATOR, Cause.SHUTDOWN) else "state-down"
     if tunnel.wanted:
         return "wanted", "state-trying"
+    peer = state.peers.get(tunnel.peer)
+    if peer is not None and peer.role == "responder":
+        connected = len(members(state, tunnel.peer))
+        return (f"{connected} connected" if connected else "waits for the peer"), "dim"
     return {"traffic": "waits for traffic", "boot": "waits to be started"}.get(tunnel.start, "started by hand"), "dim"
 
 

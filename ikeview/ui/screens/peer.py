@@ -29,7 +29,8 @@ class PeerScreen(PageScreen):
         """Configuration, both phases, history."""
         tunnel = self.target()
         peer = tunnel.peer if tunnel else self._tunnel.partition("/")[0]
-        return peer_detail(self.ikeview.state, peer, self.ikeview.now(), cells, self.ikeview.glyphs)
+        app = self.ikeview
+        return peer_detail(app.state, peer, app.now(), cells, app.glyphs, app.start_key)
 
     def place(self) -> str:
         """The tunnel, and where in the page."""

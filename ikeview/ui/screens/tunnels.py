@@ -34,7 +34,7 @@ class TunnelsScreen(MovingScreen):
         super().__init__(app)
         self.query_text = ""
         self.table = TunnelTable(app.glyphs, id="tunnels")
-        self.sas = SasPane(app.glyphs, id="sas")
+        self.sas = SasPane(app.glyphs, id="sas", start_key=app.start_key)
         self.ladder = LadderPane(app.glyphs, id="ladder")
         self.events = EventsPane(app.glyphs, id="events")
         self._order: tuple[Widget, ...] = (self.table, self.ladder, self.sas, self.events)

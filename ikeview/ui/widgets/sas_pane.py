@@ -9,8 +9,9 @@ from ikeview.ui.widgets.pane import Pane
 class SasPane(Pane):
     """SAs with their countdowns."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str) -> None:
+    def __init__(self, glyphs: Glyphs, *, id: str, start_key: str = "") -> None:
         super().__init__(glyphs, id=id)
+        self._start_key = start_key
         self._state: State | None = None
         self._tunnel = ""
         self._now = 0.0
@@ -28,4 +29,5 @@ class SasPane(Pane):
             return
         tunnel = self._state.tunnels.get(self._tunnel)
         title = f"SAs of {self._tunnel}" if self._tunnel else "SAs"
-        self.show(title, "", sas(self._state, tunnel, self._now, self.size.width, self.glyphs))
+        lines = sas(self._state, tunnel, self._now, self.size.width, self.glyphs, self._start_key)
+        self.show(title, "", lines)

@@ -5,13 +5,14 @@ import pytest
 from ikeview.core import facts as f
 from ikeview.core.facts import Cause, Stamped
 from ikeview.model import State, apply
+from ikeview.model.negotiations import exchanges_of
 from ikeview.ui.present import events, header, search, tunnels
 from ikeview.ui.present.glyphs import ASCII, UNICODE
 from ikeview.ui.present.ladder import anchor, clock_time, compact, heading, ladder, planned
 from ikeview.ui.present.line import Line, text_of, width
 from ikeview.ui.present.peer import peer_detail
 from ikeview.ui.present.sas import sas
-from tests.support.story import NOW, Story, gateway
+from tests.support.story import DAY, NOW, WALL, Story, gateway, roadwarriors
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +282,215 @@ def test_filters(day, query, names):
 
 def test_local_time():
     assert clock_time(1_790_000_000.25, True) == "14:13:20.250"
+
+
+# -- certificates, users, members --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def road() -> tuple[State, float]:
+    story = Story()
+    story.boot()
+    roadwarriors(story)
+    return folded(story), story.at + 3
+
+
+def pane(state: State, name: str, now: float) -> list[str]:
+    return texts(sas(state, state.tunnels[name], now, 80, ASCII, "u"))
+
+
+def told(*facts: f.Fact) -> tuple[State, float]:
+    story = Story()
+    story.boot()
+    roadwarriors(story)
+    story.tell(*facts)
+    return folded(story), story.at + 3
+
+
+def test_a_peer_with_a_certificate_a_user_and_an_address(road):
+    assert pane(road[0], "road#2/lan", road[1])[:11] == [
+        " Phase 1  ESTABLISHED 4s ago, responder, main",
+        " suite   aes256-sha256-modp2048, xauth-rsa",
+        " local   192.0.2.1:4500  id fqdn:gw.example",
+        " remote  [2001:db8::32]:4500  id user:bruno@example.net",
+        " nat     the peer is behind NAT",
+        " cert    until 2026-10-11, 19d left: CN=bruno, O=Example",
+        "         by CN=Example CA, ECDSA 256, not revoked",
+        " user    bruno, has 10.9.0.6",
+        " cookies 2f9ac1d2e0b47715:91bc0713aa02fe88",
+        " time    [------------------|-] 7h59m of 8h left, renew in 7h29m",
+        " echo    21 ms, 1 of 1 answered, next in 7s _",
+    ]
+
+
+def test_what_aggressive_mode_costs(road):
+    assert " care    Aggressive Mode: identities and a hash to try keys on went in clear" in pane(
+        road[0], "road#1/lan", road[1]
+    )
+    state, now = told(
+        f.Phase1Established(
+            "road#1", "c:d", "x", "responder", "Aggressive Mode", "a", "b", "i", "j", "s", "rsa", 100.0, 80.0, "", (),
+            "",
+        )
+    )
+    assert " care    Aggressive Mode: identities went in clear" in pane(state, "road#1/lan", now)
+    assert not any("Aggressive" in line for line in pane(road[0], "road#2/lan", road[1]))
+
+
+@pytest.mark.parametrize(
+    ("days", "style", "words"),
+    [(400, "plain", "until 2027-10-27: CN=x"), (29, "notice", "until 2026-10-21, 29d left: CN=x"),
+     (10, "alert", "until 2026-10-02, 10d left: CN=x"), (-1, "alert", "ended 2026-09-21: CN=x")],
+)  # fmt: skip
+def test_a_certificate_stands_out_when_it_ends_soon(days, style, words):
+    given = f.CertificateTaken(
+        "road#2", "road2-mm", "CN=x", "CN=ca", "1", (), "RSA 2048", WALL, WALL + (days + 0.5) * DAY, (), "no list"
+    )
+    state, now = told(given)
+    lines = sas(state, state.tunnels["road#2/lan"], now, 80, ASCII)
+    assert (words, style) in [span for line in lines for span in line]
+    assert "         by CN=ca, RSA 2048, revocation: no list" in texts(lines)
+
+
+def test_esp_that_does_not_arrive_is_told_loudly():
+    state, now = told(f.TrafficStalled("road#2/lan", 60.0, "a new phase 2 is being made"))
+    assert " STALLED IKE answers, no ESP for 1m03s: a new phase 2 is being made" in pane(state, "road#2/lan", now)
+    assert ("STALL", "alert") in [
+        (text.strip(), style) for text, style in tunnels.live(state, state.tunnels["road#2/lan"], now, ASCII, False)
+    ]
+
+
+def test_names_and_when_they_are_asked_again():
+    state, now = told(f.NameResolved("road#2", "b.example", "2001:db8::32", 60.0, True))
+    assert " name    b.example is 2001:db8::32, asked again in 57s, changed once" in pane(state, "road#2/lan", now)
+    state, now = told(f.NameUnresolved("road#2", "b.example", "timeout", "2001:db8::32"))
+    assert " name    b.example: timeout; 2001:db8::32 is used on" in pane(state, "road#2/lan", now)
+
+
+def test_a_refused_user_is_shown_until_it_is_mended():
+    state, now = told(f.UserRefused("road", "carla", True, "the password is wrong"))
+    assert " user    refused: carla: the password is wrong" in pane(state, "road/lan", now)
+
+
+def test_what_the_peer_gave_us():
+    given = f.ConfigAssigned(
+        "road#2", False, "10.8.0.9", "255.255.255.0", ("10.8.0.1",), "corp.example", "be nice",
+        tuple(f"10.{number}.0.0/16" for number in range(10)), ("NBNS: not supported",),
+    )
+    state, now = told(f.UserAuthenticated("road#2", "me", False), given)
+    assert " user    me (we), has 10.8.0.9" in pane(state, "road#2/lan", now)
+    page = " ".join(" ".join(texts(peer_detail(state, "road#2", now, 80, ASCII))).split())
+    for words in (
+        "address 10.8.0.9 given to us; DNS 10.8.0.1; domain corp.example; networks 10.0.0.0/16",
+        "10.7.0.0/16 and 2 more",
+        "banner be nice", "unused NBNS: not supported",
+    ):
+        assert words in page
+    state, now = told(f.Phase1Deleted("road#1", "1f9ac1d2e0b47715:91bc0713aa02fe88", Cause.PEER_DELETED))
+    assert not any("anna" in line for line in pane(state, "road#1/lan", now))
+
+
+def test_both_kinds_of_keepalive():
+    state, now = told(f.ProbeSent("road#1", 1), f.ProbeAnswered("road#1", 1, 0.03, 10.0))
+    lines = pane(state, "road#1/lan", now)
+    assert " alive   30 ms, 1 of 1 answered, next in 7s _" in lines
+    assert any(line.startswith(" echo    21 ms, 1 of 1 answered") for line in lines)
+    assert tunnels.keepalive(state.peers["road#1"], ASCII) == ("21ms", "state-up")
+
+
+def test_the_retry_counts_down_and_can_be_had_at_once(day):
+    lines = texts(sas(day, day.tunnels["sendai/lan"], NOW, 80, ASCII, "u"))
+    assert " next    attempt 4 in 2m51s; u starts it at once" in lines
+    assert " next    attempt 4 in 2m51s" in texts(sas(day, day.tunnels["sendai/lan"], NOW, 80, ASCII))
+
+
+def test_members_stand_behind_the_configuration_they_belong_to(road):
+    story = Story()
+    roadwarriors(story)
+    story.peer("last", "192.0.2.1")
+    story.tunnel("last/lan", "10.2.0.0/24")
+    story.tell(
+        f.PeerConfigured("road#3", "192.0.2.7", "main", "responder", "psk", "", "", (), 28800.0, "off", (), "road"),
+        f.PeerConfigured("x#1", "192.0.2.8", "main", "responder", "psk", "", "", (), 28800.0, "off", (), "gone"),
+    )
+    story.tunnel("road#3/lan", "10.2.0.0/24")
+    story.tunnel("x#1/lan", "10.2.0.0/24")
+    assert search.chosen(folded(story), "") == [
+        "road/lan", "road#1/lan", "road#2/lan", "road#3/lan", "last/lan", "x#1/lan",
+    ]  # fmt: skip
+    state, now = road
+    assert text_of(tunnels.live(state, state.tunnels["road/lan"], now, ASCII, False)).strip() == "2 connected"
+    page = texts(peer_detail(state, "road", now, 100, ASCII))
+    at = page.index("-- connected under it: 2 " + "-" * 75)
+    assert page[at + 1 : at + 3] == [
+        " road#1         198.51.100.31, user:anna@example.net, user anna, has 10.9.0.5, for 5s",
+        " road#2         2001:db8::32, user:bruno@example.net, user bruno, has 10.9.0.6, for 4s",
+    ]
+    assert " one of  those that connect under road" in texts(peer_detail(state, "road#2", now, 100, ASCII))
+
+
+@pytest.mark.parametrize(("query", "names"), [("bruno", 1), ("10.9.0.5", 1), ("o=example", 1), ("road !#1", 2)])
+def test_filters_by_user_address_and_certificate(road, query, names):
+    assert len(search.chosen(road[0], query)) == names
+
+
+def test_a_configuration_that_waits_for_its_peers():
+    story = Story()
+    story.tell(f.PeerConfigured("road", "any", "main", "responder", "psk", "", "", (), 28800.0, "off"))
+    story.tunnel("road/lan", "dynamic", start="manual")
+    state = folded(story)
+    assert tunnels.absent(state, state.tunnels["road/lan"], story.at) == ("waits for the peer", "dim")
+
+
+def test_warnings_are_marked_in_the_list_and_told_in_full(road):
+    state, now = road
+    shape = tunnels.columns(80)
+    line = tunnels.fixed(state.tunnels["road/lan"], state.peers["road"], shape, ASCII, False)
+    assert (" !", "notice") in line
+    assert width(line) == shape.cells
+    narrow = tunnels.Columns(7, 7, 0)
+    line = tunnels.fixed(state.tunnels["road/lan"], state.peers["road"], narrow, ASCII, False)
+    assert " road~ ! any" in text_of(line)
+    assert width(line) == narrow.cells
+    line = tunnels.fixed(state.tunnels["road#1/lan"], state.peers["road#1"], shape, ASCII, False)
+    assert (" !", "notice") not in line
+    told_ = " care    modp1024 can be broken by a well-equipped attacker (RFC 8247)"
+    assert told_ in pane(state, "road/lan", now)
+    assert told_ in texts(peer_detail(state, "road", now, 80, ASCII))
+
+
+def test_three_and_two_messages(road):
+    state, now = road
+    assert texts(ladder(state.exchanges["road1-mm"], now, 80, ASCII))[:3] == [
+        " 1 SA KE NONCE ID VID*2  <--          412 B 14:13:20",
+        " 2 SA KE NONCE ID HASH~  -->          440 B 14:13:20",
+        " 3*HASH NAT-D*2          <--   40 ms  140 B 14:13:20",
+    ]
+    assert texts(ladder(state.exchanges["road1-x"], now, 80, ASCII)) == [
+        " 1*HASH ATTR             -->           76 B 14:13:20  asks for user and password",
+        " 2*HASH ATTR             <--  900 ms  108 B 14:13:20  user anna",
+        " agreed: user anna",
+    ]
+    cert = " cert: CN=bruno, O=Example, by CN=Example CA, until 2026-10-11"
+    assert cert in texts(ladder(state.exchanges["road2-mm"], now, 80, ASCII))
+
+
+def test_the_negotiations_of_a_member_hold_the_one_that_made_it_known():
+    state = folded_with_unknown_begin()
+    assert [each.id for each in exchanges_of(state, "road#1/lan")] == ["early", "road1-x"]
+
+
+def folded_with_unknown_begin() -> State:
+    story = Story()
+    story.tell(
+        f.PeerConfigured("road", "any", "main", "responder", "psk", "", "", (), 28800.0, "off"),
+        f.ExchangeStarted("early", "road", "", "Main Mode", "responder", "a", "b", "", "", 1, "peer", ("> HDR, SA",)),
+        f.ExchangeStarted("other", "road", "", "Main Mode", "responder", "a", "c", "", "", 1, "peer", ("> HDR, SA",)),
+        f.PeerConfigured("road#1", "b", "main", "responder", "psk", "", "", (), 28800.0, "off", (), "road"),
+        f.Phase1Established(
+            "road#1", "c:d", "early", "responder", "main", "a", "b", "i", "j", "s", "psk", 100.0, 80.0, "", (), ""
+        ),
+        f.ExchangeStarted("road1-x", "road#1", "", "XAUTH", "initiator", "a", "b", "", "", 1, "", ("> HDR*, HASH",)),
+    )
+    story.tunnel("road#1/lan", "10.2.0.0/24")
+    return folded(story)
