@@ -9,7 +9,6 @@ import errno
 import fcntl
 import socket
 import struct
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -18,6 +17,8 @@ from pathlib import Path
 from ikeview.core.inputs import Located
 from ikeview.core.outputs import Locate, Spot
 from ikeview.core.specs import Address
+from ikeview.engine.names import Found, look_up
+from ikeview.engine.threads import in_thread
 
 LOOKUP_SECONDS = 5.0
 """A resolver that has not answered by then is asked again at the next attempt."""
@@ -28,29 +29,22 @@ _SIOCGIFADDR = 0x8915
 _IF_INET6 = Path("/proc/net/if_inet6")
 _GLOBAL_SCOPE = 0
 
-Lookup = Callable[[str], list[Address]]
-"""A name to its addresses, the preferred first; blocks; raises ``OSError``."""
+TTL_LEAST = 1.0
+"""Seconds: 0 would say that there is no name."""
+
+Lookup = Callable[[str], Found]
+"""A name to its addresses; blocks; raises ``OSError``, and ``ValueError`` for what is no name."""
 
 
 class _Unlocated(Exception):
     """There is no answer; the text says why."""
 
 
-def system_lookup(name: str) -> list[Address]:
-    """The system's resolver: hosts file, DNS and whatever else it is set up for."""
-    found: list[Address] = []
-    for _, _, _, _, address in socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM):
-        each = ip_address(str(address[0]).partition("%")[0])
-        if each not in found:
-            found.append(each)
-    return found
-
-
 class Locator:
     """Answers ``Locate`` on the running loop. ``listening`` is what the IKE sockets are bound to."""
 
     def __init__(
-        self, listening: Sequence[Spot], lookup: Lookup = system_lookup, timeout: float = LOOKUP_SECONDS
+        self, listening: Sequence[Spot], lookup: Lookup = look_up, timeout: float = LOOKUP_SECONDS
     ) -> None:
         self._listening = listening
         self._lookup = lookup
@@ -60,21 +54,25 @@ class Locator:
     async def locate(self, request: Locate) -> Located:
         """Never raises: what is wrong is in ``Located.problem``, in words."""
         try:
-            candidates = await self._candidates(request.remote)
-            local, remote = self._pair(request, candidates)
+            found = await self._found(request.remote)
         except _Unlocated as error:
             return Located(request.peer, None, None, str(error))
-        return Located(request.peer, local, remote)
-
-    async def _candidates(self, remote: str) -> list[Address]:
+        # sorting keeps the order of those that are neither
+        candidates = sorted(found.addresses, key=lambda each: (each == request.avoid, each != request.prefer))
         try:
-            return [ip_address(remote)]
-        except ValueError:
-            pass
+            local, remote = self._pair(request, candidates)
+        except _Unlocated as error:
+            return Located(request.peer, None, candidates[0], str(error), found.ttl, tuple(candidates[1:]))
+        others = tuple(each for each in candidates if each != remote)
+        return Located(request.peer, local, remote, ttl=found.ttl, others=others)
+
+    async def _found(self, remote: str) -> Found:
+        with suppress(ValueError):
+            return Found((ip_address(remote),), 0.0)
         async with self._turns:
             try:
                 async with asyncio.timeout(self._timeout):
-                    found = await _in_thread(lambda: self._lookup(remote))
+                    found = await in_thread(lambda: self._lookup(remote), "ikeview-lookup")
             except TimeoutError as error:
                 raise _Unlocated(
                     f"the name {remote} was not resolved within {self._timeout:.0f} s: check the DNS servers"
@@ -84,9 +82,9 @@ class Locator:
             except ValueError as error:
                 # the idna codec refuses some names (empty label, label over 63 octets)
                 raise _Unlocated(f"{remote} is no name that can be looked up") from error
-        if not found:
+        if not found.addresses:
             raise _Unlocated(f"the name {remote} has no address")
-        return found
+        return Found(found.addresses, max(found.ttl, TTL_LEAST))
 
     def _pair(self, request: Locate, candidates: list[Address]) -> tuple[Address, Address]:
         """The first address that there is a way to; else the first one's problem."""
@@ -193,31 +191,3 @@ def _resolver_words(error: OSError) -> str:
         if error.errno == socket.EAI_AGAIN:
             return "no DNS server answers"
     return error.strerror or "the resolver failed"
-
-
-async def _in_thread(work: Callable[[], list[Address]]) -> list[Address]:
-    """In a daemon thread, which nobody waits for at the program's end (an executor's threads are waited for)."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[Address]] = loop.create_future()
-
-    def settle(result: list[Address] | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result or [])
-
-    def run() -> None:
-        result: list[Address] | None = None
-        problem: BaseException | None = None
-        try:
-            result = work()
-        except Exception as error:
-            problem = error
-        # the loop may have ended meanwhile: then nobody wants to know
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result, problem)
-
-    threading.Thread(target=run, name="ikeview-lookup", daemon=True).start()
-    return await future

@@ -9,16 +9,17 @@ from ikeview.core.outputs import Locate, Spot
 from ikeview.core.specs import Address
 from ikeview.engine import locate as module
 from ikeview.engine.locate import Locator
+from ikeview.engine.names import Found
 from tests.unit.engine.fakes import LOOPBACK
 
 V4, V6 = Spot(IPv4Address("0.0.0.0"), 500), Spot(IPv6Address("::"), 500)
 
 
-def names(**known: str) -> Callable[[str], list[Address]]:
-    def lookup(name: str) -> list[Address]:
+def names(**known: str) -> Callable[[str], Found]:
+    def lookup(name: str) -> Found:
         if name.partition(".")[0] not in known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [ip_address(each) for each in known[name.partition(".")[0]].split()]
+        return Found(tuple(ip_address(each) for each in known[name.partition(".")[0]].split()), 90.0)
 
     return lookup
 
@@ -31,16 +32,47 @@ async def located(remote: str, local: str = "any", *listening: Spot, **known: st
 async def test_an_address_needs_no_lookup(remote: str, local: str) -> None:
     answer = await located(remote)
     assert (answer.peer, str(answer.remote), str(answer.local), answer.problem) == ("tokyo", remote, local, "")
+    assert answer.ttl == 0.0, "it holds for ever"
 
 
 async def test_a_name_is_looked_up() -> None:
     answer = await located("gw.example", gw="127.0.0.1")
-    assert (answer.remote, answer.problem) == (LOOPBACK, "")
+    assert (answer.remote, answer.problem, answer.ttl, answer.others) == (LOOPBACK, "", 90.0, ())
 
 
 async def test_of_several_addresses_the_first_with_a_way_to_it() -> None:
     answer = await located("gw.example", "any", V4, gw="::1 127.0.0.1")
     assert answer.remote == LOOPBACK
+    assert answer.others == (IPv6Address("::1"),)
+
+
+async def test_of_several_addresses_the_one_in_use_and_not_the_one_that_did_not_answer() -> None:
+    several = [IPv4Address(f"127.0.0.{number}") for number in (1, 2, 3)]
+    locator = Locator((V4,), lambda name: Found(tuple(several), 90.0))
+
+    async def chosen(prefer: int | None, avoid: int | None) -> Address | None:
+        wish = (None if number is None else IPv4Address(f"127.0.0.{number}") for number in (prefer, avoid))
+        return (await locator.locate(Locate("tokyo", "gw.example", "any", *wish))).remote
+
+    assert await chosen(None, None) == several[0]
+    assert await chosen(3, None) == several[2]
+    assert await chosen(9, None) == several[0]
+    assert await chosen(None, 1) == several[1]
+    assert await chosen(1, 1) == several[1]
+    # better one that did not answer than none
+    locator = Locator((V4,), lambda name: Found((LOOPBACK,), 90.0))
+    assert await chosen(None, 1) == LOOPBACK
+
+
+async def test_a_name_without_a_way_to_its_address_is_resolved_all_the_same() -> None:
+    answer = await located("gw.example", "any", V4, gw="::1")
+    assert answer.problem.startswith("::1 is IPv6")
+    assert (answer.local, answer.remote, answer.ttl) == (None, IPv6Address("::1"), 90.0)
+
+
+async def test_a_ttl_of_0_is_not_taken_for_no_name() -> None:
+    answer = await Locator((V4,), lambda name: Found((LOOPBACK,), 0.0)).locate(Locate("tokyo", "gw.example", "any"))
+    assert answer.ttl == 1.0
 
 
 async def test_a_name_that_does_not_exist() -> None:
@@ -53,9 +85,9 @@ async def test_a_name_that_does_not_exist() -> None:
 async def test_a_resolver_that_hangs_is_given_up() -> None:
     release = threading.Event()
 
-    def hang(name: str) -> list[Address]:
+    def hang(name: str) -> Found:
         release.wait()
-        return []
+        return Found((), 0.0)
 
     answer = await Locator((V4,), hang, timeout=0.01).locate(Locate("tokyo", "gw.example", "any"))
     release.set()
