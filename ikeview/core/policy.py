@@ -51,8 +51,12 @@ class Policy:
     old_sa_initiator: float = 5.0
     """The initiator of a rekey keeps taking packets on the old SA for this long, then deletes it."""
     old_sa_patience: float = 30.0
-    """But for up to this while the peer has not sent on the new SA: message 3 may have been lost. The responder lets
-    this pass too before it deletes an old SA, and only if the peer sends on the new one."""
+    """The responder lets this pass. Neither deletes an old SA before the peer has sent on the new one, for message 3
+    may have been lost; then it goes when its lifetime is over."""
+    delete_times: int = 4
+    """How often a Delete that must not be lost is sent..."""
+    delete_again: float = 2.0
+    """...and the least time from one to the next."""
     superseded_phase1s: int = 4
     """Replaced ISAKMP SAs that are kept until the peer deletes them or they expire."""
     retry_first: float = 5.0

@@ -36,6 +36,9 @@ class Pairs:
     def __init__(self, phase2: "Phase2s", context: Context) -> None:
         self._phase2 = phase2
         self._context = context
+        self._doubtful: dict[int, tuple[int, float]] = {}
+        """Inbound SPIs that the peer may still send on although we have told it that they are gone: how often and when
+        last."""
 
     def _key(self, pair: Pair) -> tuple[str, str]:
         return pair.inbound.tunnel.peer, pair.name
@@ -144,13 +147,13 @@ class Pairs:
 
         If the two have crossed, each end may hold the other's for the newer: both stay until the next rekey, for were
         each end to delete what is old to it, nothing would be left."""
-        context, policy = self._context, self._context.policy
+        context = self._context
         was_superseded, old.superseded = old.superseded, True
         context.timers.clear(Timer.REKEY, self._key(old))
         if old.crossed(new):
             overlap = old.expires_at - now
         else:
-            overlap = policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_patience
+            overlap = self._overlap(new)
             context.timers.set(Timer.DROP_OLD, self._key(old), now + overlap)
         if was_superseded:
             return
@@ -161,15 +164,26 @@ class Pairs:
             )
         )
 
+    def _overlap(self, new: Pair) -> float:
+        """How long the older ones take packets once the peer has the new one; its initiator is the first to delete."""
+        policy = self._context.policy
+        return policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_patience
+
     def _drop_old(self, now: float, tunnel: Tunnel, old: Pair) -> None:
-        """The time of a replaced pair is over, unless the peer may still need it."""
-        policy, new = self._context.policy, tunnel.current
-        if new is not None and not new.used:
-            late = now - new.installed_at >= policy.old_sa_patience
-            if new.role is Role.RESPONDER or not late:
-                self._context.timers.set(Timer.DROP_OLD, self._key(old), now + policy.old_sa_initiator)
-                return
-        self.drop(now, tunnel, old, Cause.REPLACED)
+        """The time of a replaced pair is over, unless the peer may still need it: while it has not sent on the new one,
+        it may never have got the last message of its Quick Mode. Then the old one stays until it ends by itself, which
+        is time enough for the peer to make another."""
+        newer = [each for each in tunnel.pairs if each.generation > old.generation]
+        if not newer or any(each.used for each in newer):
+            self.drop(now, tunnel, old, Cause.REPLACED)
+
+    def _drop_waiting(self, now: float, tunnel: Tunnel, new: Pair) -> None:
+        """The peer sends on a newer pair: what stayed for its sake goes."""
+        timers = self._context.timers
+        for old in tunnel.pairs:
+            stayed = old.superseded and old.generation < new.generation and not old.crossed(new)
+            if stayed and timers.get(Timer.DROP_OLD, self._key(old)) is None:
+                timers.set(Timer.DROP_OLD, self._key(old), now + self._overlap(new))
 
     def remove(self, tunnel: Tunnel, pair: Pair) -> None:
         tunnel.pairs.remove(pair)
@@ -213,6 +227,22 @@ class Pairs:
         sa = self._phase2.phase1.current
         if sa is not None:
             sa.tell(self._context, [Delete.of(ProtocolId.ESP, pair.inbound.spi.to_bytes(4))])
+
+    def tell_until_heard(self, now: float, pair: Pair) -> None:
+        """As ``tell_deleted``, for a pair that the peer holds for good while we have never had it: nothing acknowledges
+        a Delete (RFC 2408 section 3.15), and were it lost, the peer would send into the void for a whole lifetime."""
+        self.tell_deleted(pair)
+        self._doubtful[pair.inbound.spi] = 1, now
+
+    def heard(self, now: float) -> None:
+        """The peer has just proved that it is there: what it may have missed is said again."""
+        policy, sa = self._context.policy, self._phase2.phase1.current
+        for spi, (times, at) in list(self._doubtful.items()):
+            if times >= policy.delete_times or spi in self._context.spis:
+                del self._doubtful[spi]
+            elif sa is not None and now - at >= policy.delete_again:
+                self._doubtful[spi] = times + 1, now
+                sa.tell(self._context, [Delete.of(ProtocolId.ESP, spi.to_bytes(4))])
 
     def _revive(self, pair: Pair) -> None:
         """The pair that took over from it is gone: it carries the tunnel again."""
@@ -259,10 +289,13 @@ class Pairs:
     def first_use(self, now: float, spi: int) -> None:
         """The peer sends on a new pair: it has installed it, so we can send there too."""
         found = self._pair(spi)
-        if found is not None:
-            found[1].used = True
-        if found is not None and self._context.timers.get(Timer.SWITCH, self._key(found[1])) is not None:
-            self._switch(now, *found)
+        if found is None:
+            return
+        tunnel, pair = found
+        pair.used = True
+        if self._context.timers.get(Timer.SWITCH, self._key(pair)) is not None:
+            self._switch(now, tunnel, pair)
+        self._drop_waiting(now, tunnel, pair)
 
     def fire(self, now: float, timer: Timer, subject: str) -> bool:
         """A timer of a pair ran out; tells whether it was one."""

@@ -242,6 +242,7 @@ class Peer:
         if alive:
             self.keepalive.alive(now)
         self.phase1.count_message_ids(now, sa)
+        self.phase2.pairs.heard(now)
         if arrival.remote != sa.remote and arrival.floated == sa.floated:
             self._moved(sa, arrival.remote)
 

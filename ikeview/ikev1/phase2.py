@@ -307,7 +307,7 @@ class Phase2s:
         for pair in [each for each in tunnel.pairs if each.exchange == negotiation.run.ident]:
             if negotiation.run.role is Role.RESPONDER and cause in _OURS:
                 # the peer may have sent its last message and hold the pair for good
-                self.pairs.tell_deleted(pair)
+                self.pairs.tell_until_heard(now, pair)
             self.pairs.remove(tunnel, pair)
         self._context.spis.pop(_our_spi(negotiation.run), None)
         if negotiation.run.role is Role.RESPONDER or cause in (Cause.OPERATOR, Cause.SHUTDOWN):
@@ -385,10 +385,25 @@ class Phase2s:
                 if quick.run.ident == subject:
                     if timer is Timer.FORGET:
                         del sa.quick_modes[message_id]
+                    elif timer is Timer.RESEND and self._confirmed(now, sa, quick):
+                        pass
                     elif timer is not Timer.RESEND or not quick.resend(now):
                         self.end(now, sa, quick)
                     return True
         return self.pairs.fire(now, timer, subject)
+
+
+    def _confirmed(self, now: float, sa: IsakmpSa, quick: Negotiation) -> bool:
+        """Message 3 has not come, but ESP on the new SA has: only who has taken message 2 has its keys, so that proves
+        what HASH(3) would (RFC 2409 section 5.5)."""
+        tunnel = self.tunnels.get(quick.tunnel)
+        if tunnel is None or quick.run.role is Role.INITIATOR:
+            return False
+        for pair in tunnel.pairs:
+            if pair.exchange == quick.run.ident and pair.used:
+                self.pairs.settle(now, sa, quick, pair)
+                return True
+        return False
 
 
 _NO_ENCAPSULATION = (

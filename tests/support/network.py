@@ -148,11 +148,12 @@ class Network:
         self.datagrams = 0
         """How many were sent."""
         self.fate: Callable[[Sent], Verdict] = self._by_weather
-        self.packet_fate: Callable[[End, HalfSa], list[float]] = lambda end, half: self.weather.delays(PACKET)
+        self.packet_fate: Callable[[End, HalfSa], list[float]] = lambda end, half: self.weather.delays(self.now, PACKET)
         self.cut: set[frozenset[str]] = set()
         """Pairs of ends between which nothing passes."""
         self.on_plane: Callable[[End], None] = lambda end: None
         """Called after an end's data plane has changed."""
+        self.on_fact: Callable[[End, Fact], None] = lambda end, fact: None
         self._flying: list[tuple[float, int, str, Any]] = []
         self._due: list[tuple[float, int, str]] = []
         self._deadlines: dict[str, float | None] = {}
@@ -315,6 +316,7 @@ class Network:
     def _carry_out(self, end: End, item: Any) -> None:
         match item:
             case Fact():
+                self.on_fact(end, item)
                 if end.keeps_facts:
                     end.facts.append(item)
                     end.stamped.append((self.now, item))
@@ -374,7 +376,7 @@ class Network:
 
     def _by_weather(self, sent: Sent) -> Verdict:
         data = sent.send.data
-        return [(delay, data) for delay in self.weather.delays(len(data) + 4 * sent.send.floated)]
+        return [(delay, data) for delay in self.weather.delays(self.now, len(data) + 4 * sent.send.floated)]
 
     def _send(self, end: End, send: Send) -> None:
         sent = Sent(self.now, end.name, send)

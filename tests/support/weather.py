@@ -9,21 +9,23 @@ HEADERS = 28
 
 @dataclass
 class Bursts:
-    """Loss that comes in bursts (Gilbert and Elliott): a good and a bad state, each with a loss of its own."""
+    """Loss that comes in bursts (Gilbert and Elliott): a good and a bad state, each with a loss of its own, that last
+    for so many seconds on the average."""
 
-    worsens: float = 0.01
-    """Chance for each datagram that the good state ends..."""
-    betters: float = 0.2
-    """...and that the bad one does."""
-    good: float = 0.0
-    bad: float = 0.9
-    is_bad: bool = False
+    good_for: float = 6.0
+    bad_for: float = 2.0
+    good: float = 0.02
+    bad: float = 0.75
+    _is_bad: bool = True
+    _until: float = 0.0
 
-    def lost(self, chance: Random) -> bool:
+    def lost(self, now: float, chance: Random) -> bool:
         """One datagram."""
-        if chance.random() < (self.betters if self.is_bad else self.worsens):
-            self.is_bad = not self.is_bad
-        return chance.random() < (self.bad if self.is_bad else self.good)
+        while now >= self._until:
+            self._is_bad = not self._is_bad
+            begun = self._until or now
+            self._until = begun + chance.expovariate(1 / (self.bad_for if self._is_bad else self.good_for))
+        return chance.random() < (self.bad if self._is_bad else self.good)
 
 
 @dataclass
@@ -46,14 +48,14 @@ class Weather:
         """No datagram travels longer."""
         return self.latency + self.jitter + (self.late if self.reorder else 0.0)
 
-    def delays(self, size: int) -> list[float]:
+    def delays(self, now: float, size: int) -> list[float]:
         """When the copies of a datagram arrive, from now; none: it is lost."""
         chance = self.chance
         if self.mtu and size + HEADERS > self.mtu:
             return []
         if self.loss and chance.random() < self.loss:
             return []
-        if self.bursts is not None and self.bursts.lost(chance):
+        if self.bursts is not None and self.bursts.lost(now, chance):
             return []
         copies = 2 if self.duplicate and chance.random() < self.duplicate else 1
         return [self._delay() for _ in range(copies)]

@@ -5,6 +5,7 @@ import pytest
 
 from ikeview.core.facts import (
     Cause,
+    ExchangeFinished,
     LifetimeNotified,
     OrderRefused,
     Phase1Deleted,
@@ -20,7 +21,7 @@ from ikeview.core.inputs import BytesHard, BytesSoft
 from ikeview.core.orders import RekeyPhase2, RenewPhase1
 from ikeview.core.outputs import Direction
 from ikeview.core.timers import Timer
-from tests.support.ladder_dsl import MAIN_MODE, QUICK_MODE, swapped
+from tests.support.ladder_dsl import MAIN_MODE, QUICK_MODE, Tap, swapped
 from tests.support.laws import (
     assert_lawful,
     assert_nothing_left,
@@ -31,8 +32,9 @@ from tests.support.laws import (
     timers,
     tunnel_of,
 )
+from tests.support.link import Sent, Verdict
 from tests.support.running import HOUR, busy, ends, up
-from tests.support.scenes import link
+from tests.support.scenes import DPD, link
 
 # -- phase 2 -----------------------------------------------------------------------------------------------------------
 
@@ -81,10 +83,83 @@ def test_without_traffic_the_initiator_of_a_rekey_moves_after_a_while() -> None:
     assert f"{some.left.carrying(tunnel_of(some.left)).spi:08x}" != new.spi_out  # type: ignore[union-attr]
     some.run(0.3)
     assert f"{some.left.carrying(tunnel_of(some.left)).spi:08x}" == new.spi_out  # type: ignore[union-attr]
-    # nothing proves that the peer has message 3, so the old SA stays longer
-    some.run(20)
+    # nothing proves that the peer has message 3, so the old SA stays for its lifetime
+    some.run(600)
+    assert len(some.left.inbound) == len(some.right.inbound) == 2
+    pass_packets(some)
+    some.run(4.9)
     assert len(some.left.inbound) == 2
-    some.run(20)
+    some.run(0.2)
+    assert len(some.left.inbound) == len(some.right.inbound) == 1
+    assert_lawful(some)
+
+
+def test_without_traffic_the_old_sa_ends_with_its_lifetime() -> None:
+    some, tap = up()
+    some.do(some.left, RekeyPhase2(tunnel_of(some.left)))
+    some.run(10)
+    tap.skip()
+    some.run(HOUR - 900)
+    assert len(some.left.inbound) == len(some.right.inbound) == 2
+    some.run(920)
+    busy(some, 10)
+    assert len(some.left.inbound) == len(some.right.inbound) == 1
+    assert not some.left.of(TunnelDown)
+    assert_lawful(some)
+
+
+def losing(tap: Tap, *lines: str) -> None:
+    """These messages are lost, each time they are sent."""
+    inner = tap._fate
+    tap._fate = lambda sent: [] if tap.lines[-1].removesuffix(" (again)") in lines else inner(sent)
+
+
+def test_esp_on_the_new_sa_stands_in_for_message_3() -> None:
+    some, tap = up()
+    losing(tap, "left > * HASH")
+    some.do(some.left, RekeyPhase2(tunnel_of(some.left)))
+    for _ in range(60):
+        some.run(1)
+        pass_packets(some)
+    # the initiator moves its traffic after a second, as ever
+    again = "right > * HASH SA NONCE ID*2 (again)\nleft > * HASH (again)\n"
+    tap.expect(QUICK_MODE + again * 2 + "left > * HASH D(ESP)")
+    assert len(some.right.of(ExchangeFinished)) == len(some.left.of(ExchangeFinished)) == 3
+    assert len(some.left.inbound) == len(some.right.inbound) == 1
+    assert not some.right.of(TunnelDown)
+    assert_lawful(some)
+
+
+def test_a_responder_that_never_got_message_3_says_so_until_it_is_heard() -> None:
+    """It has given up, and its Delete is lost too: the initiator would send into the void for an hour."""
+    some, tap = up(peer={"keepalive": DPD})
+    losing(tap, "left > * HASH")
+    deletes: list[float] = []
+    inner = tap._fate
+
+    def fate(sent: Sent) -> Verdict:
+        if tap.lines[-1] == "right > * HASH D(ESP)":
+            deletes.append(some.now)
+            return [] if len(deletes) == 1 else inner(sent)
+        return inner(sent)
+
+    tap._fate = fate
+    some.do(some.left, RekeyPhase2(tunnel_of(some.left)))
+    lost = some.left.carrying(tunnel_of(some.left))
+    some.run(3)
+    new = some.left.carrying(tunnel_of(some.left))
+    assert new is not lost
+    some.run(24)
+    assert len(deletes) == 1
+    assert some.left.carrying(tunnel_of(some.left)) is new
+    some.run(12)
+    assert len(deletes) == 2
+    assert some.left.carrying(tunnel_of(some.left)) is lost
+    # it is not said for ever, and the next attempt, which was begun at once, has all its messages
+    tap._fate = lambda sent: [(0.01, sent.send.data)]
+    busy(some, 120)
+    assert not some.left.of(TunnelDown)
+    assert not some.right.of(TunnelDown)
     assert len(some.left.inbound) == len(some.right.inbound) == 1
     assert_lawful(some)
 

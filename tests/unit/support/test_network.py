@@ -136,18 +136,18 @@ def test_a_peer_behind_a_nat_box_that_changes(how: str) -> None:
 
 def test_the_weather_is_what_was_asked_for() -> None:
     weather = Weather(loss=0.2, duplicate=0.1, chance=Random(1))
-    copies = [len(weather.delays(100)) for _ in range(20_000)]
+    copies = [len(weather.delays(0.0, 100)) for _ in range(20_000)]
     assert 0.19 < copies.count(0) / 20_000 < 0.21
     assert 0.07 < copies.count(2) / 20_000 < 0.09
     bursts = Weather(bursts=Bursts(), chance=Random(2))
-    lost = [not bursts.delays(100) for _ in range(50_000)]
-    assert 0.03 < sum(lost) / 50_000 < 0.06
+    lost = [not bursts.delays(number / 10, 100) for number in range(100_000)]
+    assert 0.18 < sum(lost) / 100_000 < 0.22
     both = sum(one and other for one, other in itertools.pairwise(lost))
     # far more pairs than chance alone would make of so few losses
     assert both / sum(lost) > 0.6
     small = Weather(mtu=1400)
-    assert small.delays(1372)
-    assert not small.delays(1373)
+    assert small.delays(0.0, 1372)
+    assert not small.delays(0.0, 1373)
 
 
 def test_the_same_seed_gives_the_same_story() -> None:
