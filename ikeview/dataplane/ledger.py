@@ -1,8 +1,12 @@
 """What a plane has taken on, and whether more may be added; the same for planes that keep their SAs elsewhere."""
 
 from ikeview.core.outputs import Direction, HalfSa
-from ikeview.core.specs import TunnelSpec
+from ikeview.core.specs import Selector, TunnelSpec
 from ikeview.dataplane.plane import PlaneRefused
+
+
+def _one_host(selector: Selector) -> bool:
+    return selector.network.prefixlen == selector.network.max_prefixlen
 
 
 class Ledger:
@@ -16,6 +20,11 @@ class Ledger:
         """Raises ``PlaneRefused`` if the tunnel cannot be protected beside the others."""
         if tunnel.local.network.version != tunnel.remote.network.version:
             raise PlaneRefused(f"{tunnel.full_name} joins IPv4 and IPv6: {tunnel.local} and {tunnel.remote}")
+        if tunnel.mode == "transport" and not (_one_host(tunnel.local) and _one_host(tunnel.remote)):
+            raise PlaneRefused(
+                f"{tunnel.full_name}: transport mode joins two hosts, so local and remote must be single addresses and"
+                f" not {tunnel.local} and {tunnel.remote}"
+            )
         for other in self.tunnels.values():
             if other.full_name != tunnel.full_name and (other.local, other.remote) == (tunnel.local, tunnel.remote):
                 raise PlaneRefused(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ikeview.core.facts import Sample
 from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, Counters, FirstUse, PeerSeen, PlaneEvent, Traffic
 from ikeview.core.outputs import Direction, HalfSa, Spot
-from ikeview.core.specs import TunnelSpec
+from ikeview.core.specs import Address, TunnelSpec
 from ikeview.dataplane.ledger import Ledger
 from ikeview.dataplane.plane import IkeArrived
 
@@ -38,6 +38,8 @@ class MemoryPlane:
         """Installed inbound halves by SPI, in the order of installation."""
         self.outbound: dict[int, HalfSa] = {}
         """Installed outbound halves by SPI, in the order of installation."""
+        self.addresses: set[Address] = set()
+        """What was assigned to us."""
         self._ledger = Ledger()
         self._uses: dict[tuple[int, Direction], _Use] = {}
         self._report: Callable[[PlaneEvent], None] = lambda event: None
@@ -67,6 +69,7 @@ class MemoryPlane:
         """Forget everything."""
         await self.restart()
         self.tunnels.clear()
+        self.addresses.clear()
 
     def protect(self, tunnel: TunnelSpec) -> None:
         """Note a tunnel. Raises ``PlaneRefused``."""
@@ -96,6 +99,14 @@ class MemoryPlane:
             for spi, half in side.items():
                 if half.remote == old:
                     side[spi] = replace(half, remote=new)
+
+    def assign(self, address: Address) -> None:
+        """Note an address."""
+        self.addresses.add(address)
+
+    def release(self, address: Address) -> None:
+        """Forget an address."""
+        self.addresses.discard(address)
 
     def sample(self) -> None:
         """Report the counters at once."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ikeview.core.inputs import PlaneEvent
 from ikeview.core.outputs import Direction, HalfSa, Spot
-from ikeview.core.specs import TunnelSpec
+from ikeview.core.specs import Address, TunnelSpec
 
 
 class PlaneRefused(Exception):
@@ -46,7 +46,8 @@ class Plane(Protocol):
         ...
 
     def protect(self, tunnel: TunnelSpec) -> None:
-        """Take over a tunnel's traffic. Raises ``PlaneRefused``."""
+        """Take over a tunnel's traffic, with these selectors instead of those that a tunnel of that name had before.
+        Raises ``PlaneRefused``."""
         ...
 
     def unprotect(self, tunnel: TunnelSpec) -> None:
@@ -63,6 +64,15 @@ class Plane(Protocol):
 
     def move(self, old: Spot, new: Spot) -> None:
         """Outbound halves towards ``old`` go to ``new``."""
+        ...
+
+    def assign(self, address: Address) -> None:
+        """The system gets the address, until ``release`` or ``stop``; before a tunnel that has it for its local
+        selector is protected. Raises ``PlaneRefused``."""
+        ...
+
+    def release(self, address: Address) -> None:
+        """Take an assigned address away; unknown ones are ignored."""
         ...
 
     def sample(self) -> None:

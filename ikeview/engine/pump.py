@@ -13,11 +13,13 @@ from typing import Any
 from ikeview.core.facts import EngineFault, EngineStalled, Fact
 from ikeview.core.inputs import Arrival, Input, PasswordVerified, PlaneTrouble, Stop, Unreachable
 from ikeview.core.outputs import (
+    AssignAddress,
     Install,
     Locate,
     Move,
     Output,
     Protect,
+    ReleaseAddress,
     Remove,
     SaveLeases,
     Send,
@@ -27,6 +29,7 @@ from ikeview.core.outputs import (
     Unprotect,
     VerifyPassword,
 )
+from ikeview.core.specs import Address
 from ikeview.dataplane.plane import Plane, PlaneRefused
 from ikeview.engine.bus import Bus
 from ikeview.engine.contract import Endpoint
@@ -79,6 +82,7 @@ class Pump:
         self._beat: asyncio.TimerHandle | None = None
         self._beats = 0
         self._not_before = 0.0
+        self._addresses: dict[Address, set[str]] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
         self._asides: set[asyncio.Task[None]] = set()
         self._reviving: asyncio.Task[None] | None = None
@@ -172,6 +176,10 @@ class Pump:
                 self._plane.remove(spi, direction)
             case Move(old, new):
                 self._plane.move(old, new)
+            case AssignAddress(peer, address):
+                self._assign(peer, address)
+            case ReleaseAddress(peer, address):
+                self._release(peer, address)
             case VerifyPassword():
                 self._aside("verifying a password", self._verify(output))
             case SaveLeases(peer, leases):
@@ -195,6 +203,19 @@ class Pump:
             work()
         except PlaneRefused as refused:
             self._loop.call_soon(self.take, PlaneTrouble(str(refused), tunnel=tunnel))
+
+    def _assign(self, peer: str, address: Address) -> None:
+        users = self._addresses.setdefault(address, set())
+        if not users:
+            self._into_plane("", lambda: self._plane.assign(address))
+        users.add(peer)
+
+    def _release(self, peer: str, address: Address) -> None:
+        users = self._addresses.get(address, set())
+        users.discard(peer)
+        # two servers may have given us the same one, and one that the plane refused may be asked for again
+        if not users and self._addresses.pop(address, None) is not None:
+            self._plane.release(address)
 
     async def _revive(self) -> None:
         """Bring a dead data plane back; the endpoint makes its SAs anew."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,7 @@ from ikeview.core.specs import WhenDown
 from ikeview.dataplane.esp import plane as plane_module
 from ikeview.dataplane.esp import process as process_module
 from ikeview.dataplane.esp.device import DeviceTaken
+from ikeview.dataplane.esp.inner import read_flow
 from ikeview.dataplane.esp.packet import Sealer
 from ikeview.dataplane.esp.plane import EspPlane
 from ikeview.dataplane.plane import PlaneRefused
@@ -94,6 +96,31 @@ async def test_one_family_inside_the_other(host: str, local: str, remote: str, p
         await right.counters()
         left.inside.send(packet)
         assert await right.packets.until(lambda packets: packets) == [packet]
+
+
+@pytest.mark.parametrize(
+    ("host", "make", "here", "there"),
+    [("127.0.0.1", ipv4, "192.0.2.1", "192.0.2.2"), ("::1", ipv6, "2001:db8::1", "2001:db8::2")],
+)
+async def test_transport_mode(host: str, make: Callable[..., bytes], here: str, there: str) -> None:
+    left, right = EspEnd(host), EspEnd(host)
+    size = 32 if make is ipv4 else 128
+    spec = tunnel(local=f"{here}/{size}", remote=f"{there}/{size}", mode="transport")
+    async with running(left, right):
+        left.plane.protect(spec)
+        right.plane.protect(mirrored(spec))
+        join(left, right, suite="aes128gcm16-esn", spec=spec)
+        await right.counters()
+        left.inside.send(make(here, there, payload=b"out"))
+        (got,) = await right.packets.until(lambda packets: packets)
+        right.inside.send(make(there, here, payload=b"back"))
+        (answer,) = await left.packets.until(lambda packets: packets)
+        assert (read_flow(got), read_flow(answer)) == (
+            read_flow(make(here, there, payload=b"out")), read_flow(make(there, here, payload=b"back"))
+        )
+        assert (got[-3:], answer[-4:]) == (b"out", b"back")
+        assert not left.plane.drops
+        assert not right.plane.drops
 
 
 async def test_switching_halves_loses_nothing() -> None:
@@ -324,8 +351,6 @@ async def test_a_device_that_is_still_taken_is_tried_again(monkeypatch: pytest.M
 async def test_refusals() -> None:
     end = EspEnd("127.0.0.1")
     async with running(end):
-        with pytest.raises(PlaneRefused, match="tunnel mode only"):
-            end.plane.protect(tunnel(mode="transport"))
         end.plane.protect(LAN)
         with pytest.raises(PlaneRefused, match="goes in UDP only"):
             end.plane.install(half(OUT, 0x101, LAN, encapsulated=False))

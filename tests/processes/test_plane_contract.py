@@ -81,8 +81,10 @@ class EspBench(EspEnd):
 
     async def arrive(self, inbound: HalfSa, octets: int, moved: bool = False) -> None:
         self.sequence += 1
-        packet = ipv4("10.2.0.1", "10.1.0.1", octets - 20)
-        sealed = Sealer(inbound.spi, inbound.suite, inbound.keys).seal(self.sequence, packet, 4)
+        packet, next_header = ipv4("10.2.0.1", "10.1.0.1", octets - 20), 4
+        if inbound.tunnel.mode == "transport":
+            packet, next_header = packet[20:], packet[9]
+        sealed = Sealer(inbound.spi, inbound.suite, inbound.keys).seal(self.sequence, packet, next_header)
         (self.peer.udp if moved else self.udp).sendto(sealed, self.udp.getsockname())
         await self._settled()
 
@@ -238,6 +240,9 @@ async def test_refusals(bench: Any) -> None:
         bench.plane.protect(replace(LAN, name="twin"))
     with pytest.raises(PlaneRefused, match="IPv4 and IPv6"):
         bench.plane.protect(tunnel("mixed", remote="fd02::/64"))
+    for local, remote in (("10.1.0.0/24", "10.2.0.1/32"), ("10.1.0.1/32", "10.2.0.0/31"), ("fd01::1/128", "::/0")):
+        with pytest.raises(PlaneRefused, match="transport mode joins two hosts"):
+            bench.plane.protect(tunnel("transport", local, remote, mode="transport"))
     misfit = replace(outbound(0x105), keys=half(OUT, 1, LAN, "aes256-sha256").keys)
     with pytest.raises(PlaneRefused, match="keys do not fit"):
         bench.plane.install(misfit)
@@ -247,11 +252,33 @@ async def test_refusals(bench: Any) -> None:
     assert set(await bench.counters()) == {"00000101"}
 
 
+async def test_transport_mode_counts_whole_packets(bench: Any) -> None:
+    spec = tunnel("hosts", "10.1.0.1/32", "10.2.0.1/32", mode="transport")
+    bench.plane.unprotect(LAN)
+    bench.plane.protect(spec)
+    taking = replace(inbound(bench), tunnel=spec)
+    bench.plane.install(taking)
+    bench.plane.install(replace(outbound(), tunnel=spec))
+    await bench.leave(100)
+    await bench.arrive(taking, 70)
+    samples = await bench.counters()
+    assert (samples["00000101"].bytes_out, samples["00000201"].bytes_in) == (100, 70)
+
+
 async def test_protecting_again_changes_the_selectors(bench: Any) -> None:
     bench.plane.install(outbound())
     bench.plane.protect(tunnel(remote="10.9.0.0/24"))
     await bench.leave(100, "10.9.0.1")
     assert (await bench.counters())["00000101"].bytes_out == 100
+
+
+async def test_addresses_come_and_go(bench: Any) -> None:
+    for text in ("10.9.0.1", "fd09::1"):
+        bench.plane.assign(ip_address(text))
+        bench.plane.assign(ip_address(text))
+    bench.plane.release(ip_address("10.9.0.1"))
+    bench.plane.release(ip_address("10.9.0.1"))
+    bench.plane.release(ip_address("10.9.0.77"))
 
 
 async def test_restart_keeps_tunnels_and_no_half(bench: Any) -> None:

@@ -24,11 +24,13 @@ from ikeview.dataplane.esp.packet import (
     split_trailer,
 )
 from ikeview.dataplane.esp.replay import ReplayWindow
+from ikeview.dataplane.esp.transport import Reassembly, is_fragment, rebuilder, strip
 
 SOFT_SEQUENCE, SOFT_EXTENDED = 2**31, 2**63
 """Half of the sequence numbers are used: time to rekey."""
 REPORT_INTERVAL = 1.0
 """Seconds between two ``Traffic`` reports, and between two ``Acquire`` of one tunnel."""
+TRANSPORT = "transport"
 _FLOWS_KEPT = 4096
 """Flows whose policy is remembered; when there are more, all are looked up again."""
 
@@ -113,6 +115,12 @@ class Inbound(_Half):
         self.esn = half.suite.esn
         self.policy = Policy(half.tunnel)
         self.remote = half.remote
+        tunnel = half.tunnel
+        self.rebuild = (
+            rebuilder(tunnel.remote.network.network_address, tunnel.local.network.network_address)
+            if tunnel.mode == TRANSPORT
+            else None
+        )
         self.replayed = 0
         self.forged = 0
         self.used = False
@@ -129,6 +137,7 @@ class Outbound(_Half):
         super().__init__(half, report)
         self.sealer = Sealer(half.spi, half.suite, half.keys)
         self.tunnel = half.tunnel.full_name
+        self.transport = half.tunnel.mode == TRANSPORT
         self.local = half.local
         self.remote = half.remote
         self.sequence = 0
@@ -152,6 +161,9 @@ class Database:
         self._outbound: dict[int, Outbound] = {}
         self._by_tunnel: dict[str, list[Outbound]] = {}
         self._policies: list[Policy] = []
+        self._hosts: dict[str, tuple[int, int]] = {}
+        """The two ends of each tunnel in transport mode, ours first."""
+        self._reassembly = Reassembly()
         self._flows: dict[tuple[int, ...], Policy | None] = {}
         self._acquired: dict[str, float] = {}
         self._heard: set[int] = set()
@@ -165,10 +177,14 @@ class Database:
         self.unprotect(tunnel.full_name)
         self._policies.append(Policy(tunnel))
         self._policies.sort(key=lambda policy: policy.rank, reverse=True)
+        if tunnel.mode == TRANSPORT:
+            ends = int(tunnel.local.network.network_address), int(tunnel.remote.network.network_address)
+            self._hosts[tunnel.full_name] = ends
 
     def unprotect(self, name: str) -> None:
         """Take a policy away."""
         self._policies = [policy for policy in self._policies if policy.name != name]
+        self._hosts.pop(name, None)
         self._acquired.pop(name, None)
         self._flows.clear()
 
@@ -207,16 +223,22 @@ class Database:
     # -- packets -------------------------------------------------------------------------------------------------------
 
     def outbound(self, packet: bytes, now: float) -> tuple[bytes, Outbound] | None:
-        """The ESP packet for an inner one, and the half SA that says where it goes; None if it is dropped."""
+        """The ESP packet for an inner one, and the half SA that says where it goes; None if it is dropped, or a
+        fragment that has to wait for the others."""
         try:
             return self._seal(packet, now)
         except Dropped as dropped:
             self.drops[dropped.reason] += 1
             return None
 
-    def _seal(self, packet: bytes, now: float) -> tuple[bytes, Outbound]:
+    def _seal(self, packet: bytes, now: float) -> tuple[bytes, Outbound] | None:
         try:
             flow = read_flow(packet)
+            if self._hosts and is_fragment(packet, flow.version) and flow[1:3] in self._hosts.values():
+                whole = self._reassembly.add(packet, flow)
+                if whole is None:
+                    return None
+                packet, flow = whole, read_flow(whole)
         except NotIp:
             raise Dropped(Drop.NOT_IP) from None
         policy = self._policy(flow)
@@ -232,7 +254,10 @@ class Database:
         if not half.room(flow.length):
             raise Dropped(Drop.OVER_LIMIT)
         half.sequence += 1
-        sealed = half.sealer.seal(half.sequence, packet[: flow.length], NEXT_IPV4 if flow.version == 4 else NEXT_IPV6)
+        inner, next_header = packet[: flow.length], NEXT_IPV4 if flow.version == 4 else NEXT_IPV6
+        if half.transport:
+            inner, next_header = strip(inner, flow.version)
+        sealed = half.sealer.seal(half.sequence, inner, next_header)
         half.count(flow.length)
         if half.sequence >= half.soft_sequence:
             half.wear()
@@ -297,14 +322,16 @@ class Database:
         return self._inner(half, payload, next_header)
 
     def _inner(self, half: Inbound, payload: bytes, next_header: int) -> bytes:
-        if next_header not in (NEXT_IPV4, NEXT_IPV6):
-            raise Dropped(Drop.NOT_TUNNEL)
         try:
+            if half.rebuild is not None:
+                payload = half.rebuild(payload, next_header)
+            elif next_header not in (NEXT_IPV4, NEXT_IPV6):
+                raise Dropped(Drop.NOT_TUNNEL)
+            elif payload[:1] and payload[0] >> 4 != (4 if next_header == NEXT_IPV4 else 6):
+                raise NotIp
             flow = read_flow(payload)
         except NotIp:
             raise Dropped(Drop.NOT_IP) from None
-        if flow.version != (4 if next_header == NEXT_IPV4 else 6):
-            raise Dropped(Drop.NOT_IP)
         if not half.policy.lets_in(flow):
             raise Dropped(Drop.OUTSIDE)
         if not half.room(flow.length):

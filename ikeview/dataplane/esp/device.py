@@ -3,7 +3,7 @@
 import socket
 from typing import Protocol
 
-from ikeview.core.specs import TunnelSpec
+from ikeview.core.specs import Address, TunnelSpec
 from ikeview.dataplane.plane import PlaneRefused
 
 
@@ -29,6 +29,14 @@ class Device(Protocol):
 
     def release(self, tunnel: TunnelSpec) -> None:
         """Leave its traffic to the system again; ignored if we do not have it."""
+        ...
+
+    def add_address(self, address: Address) -> None:
+        """The system gets the address; ignored if it has it from us already. Raises ``PlaneRefused``."""
+        ...
+
+    def remove_address(self, address: Address) -> None:
+        """Take it away again; ignored if we did not give it."""
         ...
 
     def close(self) -> None:
@@ -57,6 +65,12 @@ class PipeDevice:
         """Whatever is written to the other end is tunnel traffic."""
 
     def release(self, tunnel: TunnelSpec) -> None:
+        """Nothing to do."""
+
+    def add_address(self, address: Address) -> None:
+        """The other end has whatever address it likes."""
+
+    def remove_address(self, address: Address) -> None:
         """Nothing to do."""
 
     def close(self) -> None:

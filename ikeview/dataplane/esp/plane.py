@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ikeview.core.inputs import PlaneEvent, PlaneTrouble
 from ikeview.core.outputs import Direction, HalfSa, Install, Move, Protect, Remove, Spot, Unprotect
-from ikeview.core.specs import TunnelSpec, WhenDown
+from ikeview.core.specs import Address, TunnelSpec, WhenDown
 from ikeview.dataplane.esp import pktinfo
 from ikeview.dataplane.esp.channel import Closed
 from ikeview.dataplane.esp.device import Device, DeviceTaken
@@ -124,16 +124,23 @@ class EspPlane:
     def protect(self, tunnel: TunnelSpec) -> None:
         """Take over a tunnel's traffic. Raises ``PlaneRefused``."""
         self._must_live()
-        if tunnel.mode != "tunnel":
-            raise PlaneRefused(f'{tunnel.full_name}: userspace ESP has tunnel mode only; set mode = "tunnel"')
         self._ledger.check_tunnel(tunnel)
         before = self._ledger.tunnels.get(tunnel.full_name)
         if before is not None:
-            self.unprotect(before)
-        if tunnel.when_down is WhenDown.BLOCK or self._ledger.has_outbound(tunnel.full_name):
-            self._device.carry(tunnel)
+            self._device.release(before)
+        try:
+            if self._carried(tunnel):
+                self._device.carry(tunnel)
+        except PlaneRefused:
+            if before is not None and self._carried(before):
+                self._device.carry(before)
+            raise
         self._ledger.tunnels[tunnel.full_name] = tunnel
         self._order(Protect(tunnel))
+
+    def _carried(self, tunnel: TunnelSpec) -> bool:
+        """Whether its traffic shall come to us now."""
+        return tunnel.when_down is WhenDown.BLOCK or self._ledger.has_outbound(tunnel.full_name)
 
     def unprotect(self, tunnel: TunnelSpec) -> None:
         """Give a tunnel's traffic back to the system."""
@@ -170,6 +177,15 @@ class EspPlane:
     def move(self, old: Spot, new: Spot) -> None:
         """Outbound halves towards ``old`` go to ``new``."""
         self._order(Move(old, new))
+
+    def assign(self, address: Address) -> None:
+        """The device gets the address. Raises ``PlaneRefused``."""
+        self._must_live()
+        self._device.add_address(address)
+
+    def release(self, address: Address) -> None:
+        """The device loses the address."""
+        self._device.remove_address(address)
 
     def sample(self) -> None:
         """Ask for counters; with very many half SAs the answer is more than one ``Counters``."""

@@ -8,7 +8,8 @@ import socket
 import struct
 from pathlib import Path
 
-from ikeview.core.specs import TunnelSpec
+from ikeview.core.specs import Address, TunnelSpec
+from ikeview.dataplane.esp.addresses import Addresses
 from ikeview.dataplane.esp.device import DeviceTaken
 from ikeview.dataplane.esp.routes import BYPASS_MARK, Routes
 from ikeview.dataplane.plane import PlaneRefused
@@ -36,6 +37,7 @@ class TunDevice:
         self.name = name
         self._fd: int | None = None
         self._routes: Routes | None = None
+        self._addresses: Addresses | None = None
 
     def open(self) -> int:
         """Make the device and set it up. Raises ``PlaneRefused``."""
@@ -43,7 +45,9 @@ class TunDevice:
             self._fd = self._create()
             try:
                 self._set_up()
-                self._routes = Routes(socket.if_nametoindex(self.name))
+                index = socket.if_nametoindex(self.name)
+                self._routes = Routes(index)
+                self._addresses = Addresses(index)
             except OSError as error:
                 self.close()
                 raise PlaneRefused(f"the TUN device {self.name} cannot be set up: {error.strerror}") from error
@@ -62,11 +66,24 @@ class TunDevice:
         if self._routes is not None:
             self._routes.drop(tunnel)
 
+    def add_address(self, address: Address) -> None:
+        """Give the system an address. Raises ``PlaneRefused``."""
+        if self._addresses is not None:
+            self._addresses.add(address)
+
+    def remove_address(self, address: Address) -> None:
+        """Take it away again."""
+        if self._addresses is not None:
+            self._addresses.remove(address)
+
     def close(self) -> None:
-        """Undo routes and rules, then the device."""
+        """Undo routes and rules, then addresses and the device."""
         if self._routes is not None:
             self._routes.close()
             self._routes = None
+        if self._addresses is not None:
+            self._addresses.close()
+            self._addresses = None
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

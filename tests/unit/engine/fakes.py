@@ -10,7 +10,7 @@ from typing import Any
 from ikeview.core.facts import Fact, Stamped
 from ikeview.core.inputs import Input, PlaneEvent
 from ikeview.core.outputs import Direction, HalfSa, Output, Spot
-from ikeview.core.specs import EngineSpec, Settings, TunnelSpec, UiSpec
+from ikeview.core.specs import Address, EngineSpec, Settings, TunnelSpec, UiSpec
 from ikeview.dataplane.plane import IkeArrived, PlaneRefused
 from ikeview.engine.bus import Bus
 from ikeview.engine.engine import Engine, Service
@@ -118,6 +118,12 @@ class FakePlane:
 
     def move(self, old: Spot, new: Spot) -> None:
         self._do("move", (old, new))
+
+    def assign(self, address: Address) -> None:
+        self._do("assign", address)
+
+    def release(self, address: Address) -> None:
+        self._do("release", address)
 
     def sample(self) -> None:
         self.sampled.set()

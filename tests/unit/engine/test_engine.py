@@ -8,8 +8,8 @@ import pytest
 from ikeview.core import facts as f
 from ikeview.core.inputs import Acquire, Arrival, Located, PlaneTrouble, Stop, Unreachable
 from ikeview.core.orders import Initiate
+from ikeview.core.outputs import AssignAddress, Locate, Move, Protect, ReleaseAddress, Remove, Send, SendKeepalive, Spot
 from ikeview.core.outputs import Direction as D
-from ikeview.core.outputs import Locate, Move, Protect, Remove, Send, SendKeepalive, Spot
 from ikeview.core.specs import Selector, TunnelSpec
 from ikeview.engine import clock
 from ikeview.engine import engine as engine_module
@@ -232,6 +232,26 @@ def test_outputs_reach_the_plane_in_order(running: Running) -> None:
     endpoint.at_start = [Protect(tunnel()), Remove(7, D.IN), Move(old, new)]
     running(make(endpoint, plane))
     assert plane.told == [("protect", tunnel()), ("remove", (7, D.IN)), ("move", (old, new))]
+
+
+def test_an_address_that_two_peers_gave_stays_until_both_take_it_back(running: Running) -> None:
+    plane, endpoint = FakePlane(), FakeEndpoint()
+    here, there = IPv4Address("10.9.0.1"), IPv4Address("10.9.0.2")
+    endpoint.at_start = [
+        ReleaseAddress("tokyo", here), AssignAddress("tokyo", here), AssignAddress("tokyo", here),
+        AssignAddress("osaka", here), ReleaseAddress("tokyo", here), ReleaseAddress("tokyo", here),
+        AssignAddress("tokyo", there), ReleaseAddress("osaka", here), ReleaseAddress("osaka", here),
+    ]  # fmt: skip
+    running(make(endpoint, plane))
+    assert plane.told == [("assign", here), ("assign", there), ("release", here)]
+
+
+def test_an_address_that_the_plane_refuses_is_told(running: Running) -> None:
+    endpoint = FakeEndpoint()
+    endpoint.at_start = [AssignAddress("tokyo", IPv4Address("10.9.0.1"))]
+    running(make(endpoint, FakePlane(refuses="assign")))
+    endpoint.wait(lambda e: e.of(PlaneTrouble))
+    assert endpoint.taken == [PlaneTrouble("assign is not possible")]
 
 
 def test_a_plane_that_reports_from_within_a_call_is_heard_after_the_turn(running: Running) -> None:
