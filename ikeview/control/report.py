@@ -9,6 +9,8 @@ from ikeview.ui.safe import safe
 
 _TITLES = ("TUNNEL", "STATE", "PHASE 1", "REKEY", "EXPIRES", "IN", "OUT", "PEER")
 _NONE = "-"
+VERDICT_LIMIT = 800
+"""A certificate's verdict names it, its issuer and our authorities."""
 
 
 def status_text(status: dict[str, Any]) -> str:
@@ -29,6 +31,7 @@ def status_text(status: dict[str, Any]) -> str:
         why = _why(tunnel)
         if why:
             lines.append(f"  {why}")
+        lines += [f"  {each}" for each in _who(tunnel)]
     return "\n".join(lines)
 
 
@@ -63,6 +66,21 @@ def _why(tunnel: dict[str, Any]) -> str:
     return safe(": ".join(dict.fromkeys(parts)), 400) + retry
 
 
+def _who(tunnel: dict[str, Any]) -> list[str]:
+    """What only some peers have: a user, an address of ours or theirs; and ESP that does not arrive."""
+    lines = []
+    phase1 = tunnel["phase1"] or {}
+    config = phase1.get("config")
+    parts = [f"user {safe(phase1['user'])}"] if phase1.get("user") else []
+    if config:
+        parts.append(f"{'the peer has' if config['server'] else 'we have'} {safe(config['address'])}")
+    if parts:
+        lines.append(", ".join(parts))
+    if tunnel.get("stalled"):
+        lines.append(f"IKE answers, but no ESP comes in: {safe(tunnel['stalled'])}")
+    return lines
+
+
 def outcome_lines(answer: dict[str, Any]) -> list[tuple[bool, str]]:
     """The lines that tell what became of an order, each with whether it is good news."""
     lines = []
@@ -84,21 +102,33 @@ def explanation(told: dict[str, Any]) -> str:
     failure = told["failure"]
     if failure is None:
         if told["detail"]:
-            lines.append(safe(told["detail"], 400))
-        lines.append("no failed negotiation is remembered")
-        return "\n".join(lines)
+            lines.append(safe(told["detail"], VERDICT_LIMIT))
+        return "\n".join([*lines, *_beside(told), "no failed negotiation is remembered"])
     row, rows = failure["row"], len(failure["rows"])
     where = f"after message {row} of {rows}" if row else "before the first message"
     lines.append(
         f"{safe(failure['kind'])} with {safe(failure['remote'])}, as {safe(failure['role'])}, failed"
         f" {duration(failure['ago'])} ago {where}: {safe(failure['cause'])}"
     )
-    lines.append(safe(failure["verdict"], 400))
+    lines.append(safe(failure["verdict"], VERDICT_LIMIT))
     for title in ("offered", "expected", "notifies", "hints"):
         if failure[title]:
             lines.append(f"{_WORDS[title]}:")
             lines += [f"  {safe(each, 400)}" for each in failure[title]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_beside(told)])
+
+
+def _beside(told: dict[str, Any]) -> list[str]:
+    """What is known besides a failed negotiation."""
+    lines = []
+    if told.get("hints"):
+        lines += [f"{_WORDS['hints']}:", *(f"  {safe(each, 400)}" for each in told["hints"])]
+    if told.get("user_refused"):
+        lines.append(f"user refused: {safe(told['user_refused'], 400)}")
+    if told.get("stalled"):
+        lines.append(f"IKE answers, but no ESP comes in: {safe(told['stalled'], 400)}")
+    lines += [f"take care: {safe(each, 400)}" for each in told.get("warnings", ())]
+    return lines
 
 
 _WORDS = {"offered": "offered", "expected": "expected", "notifies": "the peer said", "hints": "what to do"}

@@ -52,21 +52,23 @@ def _told(failure: Failure, *hints: str) -> Verdict:
 
 
 _CERTIFICATE_WORDS = (
-    (("expired", "not after", "ended"), "have the certificate renewed; if it is not too old, check our clock"),
-    (("not yet", "not valid before", "begins"), "check the clocks of both ends"),
-    (("revoked",), "have a new certificate issued: this one was taken back by its authority"),
-    (("list", "crl"), "fetch a new revocation list, or do without a strict one"),
-    (("pinned",), "if the peer has a new certificate, put that one in place of the old"),
+    (("expired", "ended"), "have the certificate renewed; if it is not too old, check our clock"),
+    (("not good before", "not yet"), "check the clocks of both ends"),
+    (("was revoked",), "have a new certificate issued: its authority has taken this one back"),
+    (("cannot be told",), "fetch a new revocation list (auth.crl_files), or do without strict checking"),
+    (("only that of",), "if the peer has a new certificate, put that one in place of the old"),
     (
-        ("authorit", "issuer", "trust", "chain", "signed"),
-        "trust the authority that issued it, or have the peer send its whole chain",
+        ("our authorities", "none of ours", "not trusted"),
+        "trust the authority that issued it (auth.ca_files), or have the peer send its whole chain",
     ),
-    (("name", "identity"), "have the identity put into the certificate, or set remote_id to one that it names"),
+    (("sent no certificate",), "give the peer a certificate and have it send that always"),
+    (("keyusage",), "have the certificate issued anew, for signatures"),
+    (("calls itself",), "have the identity put into the certificate, or the peer name itself as it says"),
 )
 
 
 def _certificate(failure: Failure) -> Verdict:
-    detail = failure.detail.strip().rstrip(".")
+    detail = failure.detail.strip().rstrip(".").removeprefix("the peer's certificate is refused: ")
     words = detail.lower()
     hints = tuple(hint for keys, hint in _CERTIFICATE_WORDS if any(key in words for key in keys))
     return Verdict(

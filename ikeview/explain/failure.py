@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ikeview.core.facts import Cause, DropReason
 
+_PROOFS = tuple(each for each in DropReason if each.name in ("BAD_HASH", "BAD_SIGNATURE"))
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -50,6 +52,11 @@ class Failure:
     def theirs_certified(self) -> bool:
         """Whether the peer does."""
         return not self.secret and (self.method != "hybrid" or self.initiator)
+
+    @property
+    def proof_wrong(self) -> bool:
+        """Whether a message of the peer's did not prove what it should."""
+        return any(each in _PROOFS for each in self.drops)
 
     @property
     def tried(self) -> str:

@@ -142,7 +142,7 @@ def _refused_us(failure: Failure) -> Verdict:
 
 
 def _fifth_with_secret(failure: Failure) -> Verdict:
-    if DropReason.UNDECRYPTABLE in failure.drops or DropReason.BAD_HASH in failure.drops or failure.refusal:
+    if DropReason.UNDECRYPTABLE in failure.drops or failure.proof_wrong or failure.refusal:
         said = f"it said {failure.refusal} (not authenticated)" if failure.refusal else (
             "its answer to message 5 does not decrypt with our keys"
         )
@@ -169,7 +169,7 @@ def _nat_port(failure: Failure) -> tuple[str, ...]:
 
 def _fifth_signed(failure: Failure) -> Verdict:
     """Keys do not come of a secret here, so what does not decrypt says nothing about one."""
-    if DropReason.BAD_HASH in failure.drops:
+    if failure.proof_wrong:
         return Verdict(
             Cause.WRONG_SECRET,
             f"The signature of {failure.remote} in message 6 is not one that the key of its certificate made.",
@@ -212,7 +212,7 @@ def _lost_or_refused(failure: Failure, what: str, message: str) -> Verdict:
 
 def main_mode_responder(failure: Failure) -> Verdict:
     """The peer began."""
-    if failure.row >= 4 and (DropReason.UNDECRYPTABLE in failure.drops or DropReason.BAD_HASH in failure.drops):
+    if failure.row >= 4 and (DropReason.UNDECRYPTABLE in failure.drops or failure.proof_wrong):
         if failure.secret:
             return Verdict(
                 Cause.WRONG_SECRET,
@@ -236,7 +236,7 @@ def main_mode_responder(failure: Failure) -> Verdict:
 
 
 def _signature_wrong(failure: Failure, message: int) -> Verdict:
-    if not failure.theirs_certified or DropReason.BAD_HASH not in failure.drops:
+    if not failure.theirs_certified or not failure.proof_wrong:
         return Verdict(
             Cause.WRONG_SECRET,
             f"The proof of {failure.remote} in message {message} does not fit: {failure.unusable}.",
@@ -255,7 +255,7 @@ def _signature_wrong(failure: Failure, message: int) -> Verdict:
 def aggressive_mode(failure: Failure) -> Verdict:
     """We began. The peer proves itself in message 2, we in message 3."""
     if failure.row <= 1:
-        if DropReason.BAD_HASH not in failure.drops:
+        if not failure.proof_wrong:
             return _first(failure)
         if failure.theirs_certified:
             return _signature_wrong(failure, 2)
@@ -280,7 +280,7 @@ def aggressive_mode(failure: Failure) -> Verdict:
 
 def aggressive_mode_responder(failure: Failure) -> Verdict:
     """The peer began, and has our proof since message 2."""
-    if failure.row >= 2 and (DropReason.UNDECRYPTABLE in failure.drops or DropReason.BAD_HASH in failure.drops):
+    if failure.row >= 2 and (DropReason.UNDECRYPTABLE in failure.drops or failure.proof_wrong):
         if failure.secret:
             return Verdict(
                 Cause.WRONG_SECRET,

@@ -10,7 +10,7 @@ from ikeview.explain.phase1 import aggressive_mode, aggressive_mode_responder, m
 from ikeview.explain.phase2 import quick_mode, quick_mode_responder
 from ikeview.explain.transactions import transaction
 
-__all__ = ["Failure", "Verdict", "explain", "waiting"]
+__all__ = ["Failure", "Verdict", "advice", "explain", "waiting"]
 
 _BY_KIND = {
     "Main Mode": (main_mode, main_mode_responder),
@@ -25,6 +25,16 @@ def explain(failure: Failure) -> Verdict:
         return decided(failure)
     initiator, responder = _BY_KIND.get(failure.kind, (transaction, transaction))
     return initiator(failure) if failure.initiator else responder(failure)
+
+
+def advice(cause: Cause, detail: str) -> tuple[str, ...]:
+    """What to do about a tunnel that is down for a cause that no failed negotiation explains; we are the client."""
+    if cause not in _WITHOUT_NEGOTIATION:
+        return ()
+    return decided(Failure("", False, 0, False, 0, 0.0, "", "", cause, detail)).hints
+
+
+_WITHOUT_NEGOTIATION = (Cause.USER, Cause.NO_CONFIG, Cause.NOT_UNIQUE, Cause.ESP_DEAD)
 
 
 def waiting(failure: Failure) -> str:

@@ -20,6 +20,7 @@ from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Run
 from ikeview.core.specs import Role
 from ikeview.core.timers import Timer
+from ikeview.crypto.suites import EspSuite
 from ikeview.ikev1 import lifetimes
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.pairs import DOWN_WORDS, PEER_IS_DEAD, Pairs
@@ -185,7 +186,7 @@ class Phase2s:
         )
         negotiation = Negotiation(
             context, self._peer.spec.name, tunnel.name, run, sa.local, sa.remote, floated=sa.floated,
-            why=tunnel.pending, attempt=tunnel.failures + 1, offered=tuple(str(suite) for suite in suites),
+            why=tunnel.pending, attempt=tunnel.failures + 1, offered=_offers(suites, tunnel.spec.mode),
             asked=f"{tunnel.spec.local} === {tunnel.spec.remote}",
         )
         sa.quick_modes[message_id] = negotiation
@@ -423,3 +424,8 @@ def _our_spi(run: Run) -> int:
     for name in ("wanted", "agreed"):
         stage = getattr(stage, name, stage)
     return int.from_bytes(stage.ground.spi)
+
+
+def _offers(suites: tuple[EspSuite, ...], mode: str) -> tuple[str, ...]:
+    """What we offer, in words; that it is tunnel mode goes without saying."""
+    return tuple(str(suite) if mode == "tunnel" else f"{suite} {mode}" for suite in suites)

@@ -126,7 +126,7 @@ def ladder(exchange: Exchange | None, now: float, cells: int, glyphs: Glyphs) ->
 
 def failure(exchange: Exchange, cells: int, glyphs: Glyphs) -> list[Line]:
     """Why it failed, what both sides said where that is the cause, and what to do."""
-    lines = indented(((f" {safe(exchange.cause)}: ", "alert"),), safe(exchange.verdict, 500), "strong", cells)
+    lines = indented(((f" {safe(exchange.cause)}: ", "alert"),), safe(exchange.verdict, 800), "strong", cells)
     if exchange.offered or exchange.expected:
         lines += _both(exchange, cells)
     for hint in exchange.hints:

@@ -1,3 +1,4 @@
+from ikeview.control.explain import explain
 from ikeview.control.report import event_line, explanation, outcome_lines, status_text
 from ikeview.control.telling import told
 from ikeview.core import facts as f
@@ -78,3 +79,53 @@ def test_a_fact_of_an_exchange_is_told_by_its_tunnel_and_kind() -> None:
     assert (words.about, words.level, words.text.partition(" failed")[0]) == ("tokyo", "alert", "Main Mode")
     assert told(failed("x2", "no"), state).about == "tokyo/lan"
     assert told(failed("x9", "no"), state).about == ""
+
+
+def test_users_addresses_and_stalled_traffic_stand_below_the_tunnel() -> None:
+    state = state_of(
+        f.Phase1Established(
+            "tokyo", "aa:bb", "x1", "initiator", "main", "192.0.2.9:500", REMOTE, "a", "b", "aes", "xauth-psk", 28800.0,
+            27000.0, "", (), "",
+        ),
+        f.UserAuthenticated("tokyo", f"anna{HOSTILE}", True),
+        f.ConfigAssigned("tokyo", True, "10.9.0.5", "", (), "", "", (), ()),
+        f.TunnelUp("tokyo/lan", 0.3),
+        f.TrafficStalled("tokyo/lan", 60.0, "a new phase 2 is being made"),
+    )
+    text = status_text(status(state, 100.0))
+    assert clean(text)
+    lines = text.splitlines()
+    assert lines[3].startswith("  user annaevil") or lines[3].startswith("  user anna")
+    assert lines[3].endswith(", the peer has 10.9.0.5")
+    assert lines[4] == "  IKE answers, but no ESP comes in: a new phase 2 is being made"
+
+
+def test_a_user_refused_in_a_negotiation_that_succeeded_is_explained() -> None:
+    state = state_of(
+        f.PeerConfigured(
+            "tokyo", "192.0.2.1", "aggressive", "both", "xauth-psk", "", "", (), 28800.0, "off", ("modp1024 is weak",)
+        ),
+        f.UserRefused("tokyo", "anna", False, "wrong password"),
+        f.TunnelDown("tokyo/lan", f.Cause.USER, "192.0.2.1:500 refuses the user anna: wrong password"),
+    )
+    assert explanation(explain(state, "tokyo/lan", 100.0)).splitlines() == [
+        "tokyo/lan is down: user refused",
+        "192.0.2.1:500 refuses the user anna: wrong password",
+        "what to do:",
+        "  check user and password in our configuration",
+        "  look at the peer's log",
+        "user refused: anna: wrong password",
+        "take care: modp1024 is weak",
+        "no failed negotiation is remembered",
+    ]
+
+
+def test_hints_are_not_told_twice() -> None:
+    state = state_of(
+        started("x1", "tokyo"),
+        f.ExchangeFailed("x1", 1, 1.0, f.Cause.USER, "Refused.", ("do this",), (), ()),
+        f.TunnelDown("tokyo/lan", f.Cause.USER, "Refused."),
+    )
+    told_ = explain(state, "tokyo/lan", 100.0)
+    assert told_["hints"] == []
+    assert explanation(told_).count("what to do:") == 1

@@ -6,7 +6,7 @@ import pytest
 
 from ikeview.core.facts import Cause, DropReason
 from ikeview.explain.proposals import nearest
-from ikeview.explain.verdict import Failure, explain, waiting
+from ikeview.explain.verdict import Failure, advice, explain, waiting
 
 
 def failure(**changes: Any) -> Failure:
@@ -199,17 +199,20 @@ CERTIFIED = {"method": "rsa", "local_id": "dn:CN=me"}
             "have the certificate renewed; if it is not too old, check our clock",
         ),
         (
-            failure(cause=Cause.CERTIFICATE, detail="CN=right is signed by CN=other, no authority trusted here."),
+            failure(
+                cause=Cause.CERTIFICATE,
+                detail="the peer's certificate is refused: CN=right was issued by CN=other, none of our authorities.",
+            ),
             Cause.CERTIFICATE,
-            "The certificate of 192.0.2.9:500 was refused here: CN=right is signed by CN=other, no authority trusted "
-            "here.",
-            "trust the authority that issued it, or have the peer send its whole chain",
+            "The certificate of 192.0.2.9:500 was refused here: CN=right was issued by CN=other, none of "
+            "our authorities.",
+            "trust the authority that issued it (auth.ca_files), or have the peer send its whole chain",
         ),
         (
             failure(cause=Cause.CERTIFICATE, detail="CN=right was revoked on 2026-02-01"),
             Cause.CERTIFICATE,
             "The certificate of 192.0.2.9:500 was refused here: CN=right was revoked on 2026-02-01.",
-            "have a new certificate issued: this one was taken back by its authority",
+            "have a new certificate issued: its authority has taken this one back",
         ),
         (
             failure(kind="XAUTH", cause=Cause.USER, detail="user alice gave a wrong password"),
@@ -411,3 +414,9 @@ def test_a_negotiation_under_way_says_what_it_waits_for() -> None:
     assert waiting(failure(kind="Aggressive Mode", row=2, sent=False)) == (
         "Aggressive Mode with 192.0.2.9:500 has come to message 2."
     )
+
+
+def test_advice_where_no_negotiation_has_failed() -> None:
+    assert advice(Cause.USER, "the peer refuses the user anna")[0] == "check user and password in our configuration"
+    assert advice(Cause.NO_ANSWER, "") == ()
+    assert all(advice(each, "") for each in (Cause.USER, Cause.NO_CONFIG, Cause.NOT_UNIQUE, Cause.ESP_DEAD))
