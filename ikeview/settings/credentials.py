@@ -5,6 +5,7 @@ Everything that is written is looked at, so that one run shows what is wrong wit
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.specs import Method
-from ikeview.crypto.certificates import BadCertificate, Certificate, GeneralName, RevocationList, Trust
+from ikeview.crypto.certificates import BadCertificate, Certificate, RevocationList, Trust
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.signatures import BadKey, PrivateKey, PublicKey
 from ikeview.settings import secret
@@ -44,9 +45,14 @@ class Credentials:
     users: Users = ()
 
     def local_id(self, written: Identity | None) -> Identity | None:
-        """Who we are: as ``written``, else with a certificate its subject."""
-        if written is None and self.certificates:
-            return Identity(IdType.DER_ASN1_DN, self.certificates[0].subject)
+        """Who we are: as ``written``, else with a certificate its subject. One that the certificate has is spelled as
+        it stands there, octet by octet, since some peers compare octets."""
+        if self.certificates:
+            own = self.certificates[0]
+            if written is None:
+                return Identity(IdType.DER_ASN1_DN, own.subject)
+            with suppress(BadCertificate):
+                return next((each for each in _names(own) if IdentityPattern.of(written).matches(each)), written)
         return written
 
 
@@ -218,16 +224,8 @@ def _public_key(certificate: Certificate) -> PublicKey:
 
 
 def _names(certificate: Certificate) -> tuple[Identity, ...]:
-    return tuple(identity_of(each) for each in certificate.names)
+    return tuple(Identity.of_general_name(each) for each in certificate.names)
 
 
 def _described(key: PublicKey) -> str:
     return f"{key.kind} with {key.bits} bits"
-
-
-def identity_of(name: GeneralName) -> Identity:
-    """The identity that a certificate's name is."""
-    kind, data = name
-    if kind == "ip":
-        return Identity(IdType.IPV4_ADDR if len(data) == 4 else IdType.IPV6_ADDR, data)
-    return Identity({"dn": IdType.DER_ASN1_DN, "fqdn": IdType.FQDN, "user": IdType.USER_FQDN}[kind], data)
