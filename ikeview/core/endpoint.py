@@ -6,6 +6,7 @@ engine's clock in seconds.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ikeview.core.context import Context
@@ -22,6 +23,7 @@ from ikeview.core.facts import (
     Sample,
     TunnelConfigured,
 )
+from ikeview.core.fragments import Fragments
 from ikeview.core.inputs import (
     Acquire,
     Arrival,
@@ -47,7 +49,7 @@ from ikeview.core.specs import Address, PeerSpec, Start
 from ikeview.core.timers import Timer
 from ikeview.crypto.groups import GROUPS
 from ikeview.wire.header import HEADER_SIZE, MAX_MESSAGE, NO_COOKIE, Header
-from ikeview.wire.numbers import Flag
+from ikeview.wire.numbers import Flag, PayloadType
 from ikeview.wire.reader import Malformed
 
 _STRANGERS_TOLD = 1.0
@@ -103,6 +105,7 @@ class Endpoint:
         self._exchanges = exchanges
         self._stranger = stranger
         self._limiter = limiter
+        self._fragments = Fragments(context.policy, context.timers)
         self._told = Limiter(_STRANGERS_TOLD, 5.0, 20)
         self._untold: dict[DropReason, tuple[int, int]] = {}
         """Datagrams of strangers since the last telling: how many, and their octets."""
@@ -179,6 +182,9 @@ class Endpoint:
             if timer is Timer.TELL_DROPS:
                 self._tell_drops()
                 continue
+            if timer is Timer.FRAGMENTS:
+                self._fragments.fire(subject)
+                continue
             if timer is Timer.PREPARE:
                 self._context.make_spare(GROUPS[subject])
                 # one at a time: what is more urgent may have come meanwhile
@@ -206,6 +212,8 @@ class Endpoint:
         try:
             header = self._header(arrival)
             if header.responder_cookie == NO_COOKIE and header.initiator_cookie not in self._context.cookies:
+                if header.next_payload == PayloadType.FRAGMENT:
+                    raise Discard(DropReason.BAD_FRAGMENT, "first messages are taken whole")
                 peer = self._for_address(arrival.remote.host)
                 if peer is None:
                     self._unknown(now, arrival, header)
@@ -217,11 +225,35 @@ class Endpoint:
             )
             if peer is None:
                 raise Discard(DropReason.UNKNOWN_COOKIE)
+            if header.next_payload == PayloadType.FRAGMENT:
+                whole = self._assembled(now, peer, header, arrival)
+                if whole is None:
+                    return
+                arrival, header = whole
             peer.message(now, arrival, header)
         except Discard as refusal:
             self._dropped(now, arrival, peer, refusal.reason, refusal.detail, mark)
         except Malformed as error:
             self._dropped(now, arrival, peer, DropReason.MALFORMED, str(error), mark)
+
+    def _assembled(
+        self, now: float, peer: PeerMachine, header: Header, arrival: Arrival
+    ) -> tuple[Arrival, Header] | None:
+        """The message of which that was the last piece. Raises ``Discard`` or ``Malformed``."""
+        if peer.spec.fragmentation == "off":
+            raise Discard(DropReason.SWITCHED_OFF, f"peer {peer.spec.name} has fragmentation = off")
+        cookies = header.initiator_cookie, header.responder_cookie
+        ours = next(each for each in cookies if each in self._context.cookies)
+        data = self._fragments.take(now, ours, header, arrival.data)
+        if data is None:
+            return None
+        whole = replace(arrival, data=data)
+        inner = self._header(whole)
+        if inner.next_payload == PayloadType.FRAGMENT:
+            raise Discard(DropReason.BAD_FRAGMENT, "a fragment in fragments")
+        if (inner.initiator_cookie, inner.responder_cookie) != cookies:
+            raise Discard(DropReason.BAD_FRAGMENT, "the whole message has other cookies than its fragments")
+        return whole, inner
 
     def _header(self, arrival: Arrival) -> Header:
         """The header, as far as it can be judged by itself (RFC 2408 section 5.1 and 5.2)."""

@@ -41,6 +41,7 @@ class DropReason(StrEnum):
     UNPROTECTED_NOTIFY = "unauthenticated notify"
     PROBE_SEQUENCE = "keepalive answer with a wrong sequence number"
     SWITCHED_OFF = "not allowed by the configuration"
+    BAD_FRAGMENT = "fragment that belongs to no message"
 
 
 class Cause(StrEnum):
@@ -254,6 +255,8 @@ class RowResent(Fact):
     limit: int
     next_in: float
     size: int
+    fragments: int = 0
+    """In how many pieces; 0: whole."""
 
 
 @dataclass(frozen=True, slots=True)

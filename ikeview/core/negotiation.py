@@ -16,6 +16,7 @@ from ikeview.core.facts import (
     RowSent,
     RowTaken,
 )
+from ikeview.core.fragments import Fragmentation
 from ikeview.core.outputs import Send, Spot
 from ikeview.core.refusals import Abort
 from ikeview.core.runner import Built, Run, Took
@@ -47,6 +48,7 @@ class Negotiation:
         asked: str = "",
         method: str = "psk",
         tunnel_of: Callable[[Any], str] | None = None,
+        fragmentation: Fragmentation | None = None,
     ) -> None:
         self.peer = peer
         self.tunnel = tunnel
@@ -65,6 +67,9 @@ class Negotiation:
         self._tunnel_of = tunnel_of
         self._drops: list[DropReason] = []
         self._finished = False
+        self.fragmentation = fragmentation or Fragmentation("off", run.exchange.number)
+        self._cut: tuple[bytes, tuple[bytes, ...]] = b"", ()
+        """The last message that left, and its pieces."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -95,8 +100,9 @@ class Negotiation:
         context = self._context
         self._last_resort(now)
         built = self.run.build(now)
-        self._send(built.datagram)
-        context.emit(RowSent(self.run.ident, built.row.number, len(built.datagram), built.payloads, built.notes))
+        pieces = self._send(built.datagram)
+        notes = (*built.notes, f"in {pieces} fragments") if pieces else built.notes
+        context.emit(RowSent(self.run.ident, built.row.number, len(built.datagram), built.payloads, notes))
         if self.run.resends:
             context.timers.set(Timer.RESEND, self.key, now + context.policy.resend_wait(0))
         return built
@@ -108,7 +114,12 @@ class Negotiation:
         known which tunnel it is for (``tunnel_of`` the stage), and one that was discarded never was. If that message is
         refused, the caller announces it."""
         first = self.run.position == 0
+        asked = self.run.outstanding
         took = self.run.take(now, header, datagram)
+        if asked is not None and asked == self._cut[0] and len(self._cut[1]) > 1:
+            self.fragmentation.proved = True
+        if any(getattr(each, "fragments", False) for each in self.run.riders):
+            self.fragmentation.spoken = True
         if first:
             self.tunnel = self._tunnel_of(self.run.stage) if self._tunnel_of else self.tunnel
             self.announce()
@@ -129,10 +140,10 @@ class Negotiation:
         answer = self.run.again(datagram)
         if answer is not None:
             row, reply = answer
-            self._send(reply)
+            pieces = self._send(reply, again=True)
             if row:
                 limit = self._context.policy.answered_duplicates
-                self._context.emit(RowResent(self.run.ident, row, 0, limit, 0.0, len(reply)))
+                self._context.emit(RowResent(self.run.ident, row, 0, limit, 0.0, len(reply), pieces))
         return True
 
     def resend(self, now: float) -> bool:
@@ -140,20 +151,30 @@ class Negotiation:
         run, policy = self.run, self._context.policy
         if run.outstanding is None or run.sends > policy.resend_limit:
             return False
-        self._send(run.outstanding)
+        pieces = self._send(run.outstanding, again=True)
         run.sends += 1
         wait = policy.resend_wait(run.sends - 1)
         self._context.timers.set(Timer.RESEND, self.key, now + wait)
         last = run.sends > policy.resend_limit
         self._context.emit(
             RowResent(
-                run.ident, run.position, run.sends - 1, policy.resend_limit, 0.0 if last else wait, len(run.outstanding)
+                run.ident, run.position, run.sends - 1, policy.resend_limit, 0.0 if last else wait,
+                len(run.outstanding), pieces,
             )
         )
         return True
 
-    def _send(self, datagram: bytes) -> None:
-        self._context.emit(Send(self.local, self.remote, datagram, self.floated))
+    def _send(self, datagram: bytes, *, again: bool = False) -> int:
+        """Gives in how many pieces; 0: whole."""
+        if self._cut[0] != datagram or len(self._cut[1]) == 1:
+            cut = self.fragmentation.cut(
+                datagram, self.local.host, self._context.policy, floated=self.floated, again=again
+            )
+            self._cut = datagram, cut
+        pieces = self._cut[1]
+        for each in pieces:
+            self._context.emit(Send(self.local, self.remote, each, self.floated))
+        return len(pieces) if len(pieces) > 1 else 0
 
     def move(self, local: Spot, remote: Spot, *, floated: bool) -> None:
         """From now on between these ports."""

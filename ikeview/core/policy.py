@@ -26,6 +26,15 @@ class Policy:
     """Negotiations begun by one peer that are not authenticated yet."""
     half_open_total: int = 1024
     """The same over all peers."""
+    fragment_packet: int = 1280
+    """A message of which the IP packet would be larger may go in fragments: what every link of IPv6 carries, and nearly
+    every path of IPv4."""
+    fragments_most: int = 16
+    """Fragments of one message; those of ``MAX_MESSAGE`` octets are eight."""
+    fragments_life: float = 30.0
+    """An incomplete message is kept so long: the peer sends all of it again much sooner."""
+    fragmented_most: int = 256
+    """Incomplete messages over all peers."""
     quick_modes: int = 16
     """Quick Modes that run at once in one ISAKMP SA."""
     answers_kept: float = 60.0

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ikeview.core.context import Context
 from ikeview.core.facts import DropReason
+from ikeview.core.fragments import Fragmentation
 from ikeview.core.identity import Identity
 from ikeview.core.negotiation import Negotiation
 from ikeview.core.outputs import Send, Spot
@@ -62,6 +63,11 @@ class IsakmpSa:
     def key(self) -> tuple[str, str]:
         """The key of its timers."""
         return self.peer, str(self.cookies)
+
+    @property
+    def fragmentation(self) -> Fragmentation:
+        """How large messages under it go."""
+        return self.main_mode.fragmentation
 
     @property
     def running(self) -> int:

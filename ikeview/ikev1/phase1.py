@@ -12,6 +12,7 @@ from ikeview.core.facts import (
     Phase1Deleted,
     Phase1Established,
 )
+from ikeview.core.fragments import Fragmentation
 from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.inputs import Arrival, Located
 from ikeview.core.negotiation import Negotiation
@@ -125,6 +126,7 @@ class Phase1s:
             context, spec.name, "", run, local, remote, floated=False, why=why, attempt=self._attempt,
             local_id=str(spec.local_id or Identity.of_address(local.host)), method=str(spec.auth_method),
             offered=tuple(str(suite) for suite in spec.proposals),
+            fragmentation=Fragmentation(spec.fragmentation, run.exchange.number),
         )
         self.negotiations[cookie] = negotiation
         negotiation.announce()
@@ -187,6 +189,7 @@ class Phase1s:
         negotiation = Negotiation(
             context, spec.name, "", run, arrival.local, arrival.remote, floated=arrival.floated, why="peer",
             local_id=str(spec.local_id or Identity.of_address(arrival.local.host)), method=str(spec.auth_method),
+            fragmentation=Fragmentation(spec.fragmentation, run.exchange.number),
         )
         try:
             negotiation.listen(now, header, arrival.data)

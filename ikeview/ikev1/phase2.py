@@ -187,7 +187,7 @@ class Phase2s:
         negotiation = Negotiation(
             context, self._peer.spec.name, tunnel.name, run, sa.local, sa.remote, floated=sa.floated,
             why=tunnel.pending, attempt=tunnel.failures + 1, offered=_offers(suites, tunnel.spec.mode),
-            asked=f"{tunnel.spec.local} === {tunnel.spec.remote}",
+            asked=f"{tunnel.spec.local} === {tunnel.spec.remote}", fragmentation=sa.fragmentation,
         )
         sa.quick_modes[message_id] = negotiation
         negotiation.announce()
@@ -254,6 +254,7 @@ class Phase2s:
         )
         negotiation = Negotiation(
             context, name, "", run, sa.local, sa.remote, floated=sa.floated, why="peer", tunnel_of=_asked_tunnel,
+            fragmentation=sa.fragmentation,
         )
         spi = int.from_bytes(ground.spi)
         try:

@@ -64,7 +64,8 @@ def _dropped(x: f.MessageDropped) -> str:
 
 def _resent(x: f.RowResent, name: str) -> str:
     following = f", next in {duration(x.next_in)}" if x.next_in else ""
-    return f"message {x.row} of {name} sent again, {x.count} of {x.limit}{following}"
+    pieces = f" in {x.fragments} fragments" if x.fragments else ""
+    return f"message {x.row} of {name} sent again{pieces}, {x.count} of {x.limit}{following}"
 
 
 def _peer(x: f.PeerConfigured) -> str:

@@ -13,6 +13,7 @@ from ikeview.wire.header import HEADER_SIZE, VERSION, Header
 from ikeview.wire.message import write_chain
 from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId
 from ikeview.wire.payloads import (
+    Fragment,
     HashPayload,
     KeyExchange,
     Nonce,
@@ -83,6 +84,10 @@ def refused_before() -> Link:
     for data in first_messages(2):
         some.inject(some.right, data)
     return some
+
+
+def bad_fragment() -> Link:
+    return arrives(message(Fragment(1, 1, 1, b"first messages are taken whole")))()
 
 
 def not_encrypted() -> Link:
@@ -201,6 +206,7 @@ SCENES: dict[DropReason, Callable[[], Link]] = {
     DropReason.UNPROTECTED_NOTIFY: unprotected_notify,
     DropReason.PROBE_SEQUENCE: sealed(7, Notify.of(ProtocolId.ISAKMP, NotifyType.R_U_THERE_ACK, b"", bytes(4))),
     DropReason.SWITCHED_OFF: switched_off,
+    DropReason.BAD_FRAGMENT: bad_fragment,
 }
 
 
