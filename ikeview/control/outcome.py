@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ikeview.core import facts as f
 from ikeview.core.orders import Initiate, Order, Probe, RekeyPhase2, RenewPhase1, Terminate
+from ikeview.explain.verdict import advice
 from ikeview.model import State
 from ikeview.model.negotiations import waits_for
 from ikeview.model.state import Exchange
@@ -81,7 +82,7 @@ def interim(order: Order, state: State, now: float) -> Outcome:
 
 def _failed(target: str, fact: f.Fact, state: State) -> Outcome | None:
     if isinstance(fact, f.TunnelDown) and fact.tunnel == target:
-        return Outcome(False, f"{target}: {fact.detail or fact.cause}")
+        return Outcome(False, f"{target}: {fact.detail or fact.cause}", advice(fact.cause, fact.detail))
     if isinstance(fact, f.ExchangeFailed):
         exchange = state.exchanges.get(fact.exchange)
         # the peer's own failed attempts are not what was asked for

@@ -3,6 +3,7 @@
 from ikeview.core.facts import Cause
 from ikeview.explain.failure import PEER_LOG, SECRET_HINT, Failure, Verdict, as_sentence, listed
 from ikeview.explain.proposals import nearest
+from ikeview.explain.selectors import nearest_selectors
 
 
 def decided(failure: Failure) -> Verdict:
@@ -38,13 +39,16 @@ def _identity(failure: Failure) -> Verdict:
 
 def _selectors(failure: Failure) -> Verdict:
     if not failure.offered and not failure.expected:
-        return _told(failure, "both ends must name the same two networks, mirrored")
+        return _told(failure, _MIRRORED)
     return Verdict(
         failure.cause,
         f"Selectors differ: {failure.remote} asks for {listed(failure.offered)}; configured is "
         f"{listed(failure.expected)}.",
-        ("both ends must name the same two networks, mirrored",),
+        (*filter(None, [nearest_selectors(failure.offered, failure.expected)]), _MIRRORED),
     )
+
+
+_MIRRORED = "both ends must name the same two networks, mirrored"
 
 
 def _told(failure: Failure, *hints: str) -> Verdict:

@@ -52,6 +52,14 @@ def test_up_answers_with_the_verdict_of_its_own_phase(serve: Serve, tunnel: str)
     assert answer["results"][0]["hints"] == ["allow aes256"]
 
 
+def test_up_answers_with_advice_where_no_negotiation_failed(serve: Serve) -> None:
+    served = serve()
+    served.endpoint.answer = on(Initiate, f.TunnelDown("tokyo/lan", f.Cause.USER, "the peer refuses the user anna"))
+    result = ask(served, "initiate", "tokyo/lan")["results"][0]
+    assert (result["ok"], result["text"]) == (False, "tokyo/lan: the peer refuses the user anna")
+    assert result["hints"] == ["check user and password in our configuration", "look at the peer's log"]
+
+
 def test_the_failures_of_others_are_not_ours(serve: Serve) -> None:
     served = serve()
     served.endpoint.answer = on(

@@ -369,6 +369,43 @@ def test_nothing_is_near(offered: tuple[str, ...], expected: tuple[str, ...]) ->
     assert nearest(offered, expected) == ""
 
 
+@pytest.mark.parametrize(
+    ("asked", "configured", "told"),
+    [
+        (
+            "10.1.0.0/24 === 10.2.0.0/16", ("10.9.0.0/24 === 10.8.0.0/24", "10.1.0.0/24 === 10.2.0.0/24"),
+            "nearest is 10.1.0.0/24 === 10.2.0.0/24: its side is larger there (10.2.0.0/16) than here (10.2.0.0/24)",
+        ),
+        (
+            "10.1.0.0/25 === 10.2.0.0/24", ("10.1.0.0/24 === 10.2.0.0/24",),
+            "nearest is 10.1.0.0/24 === 10.2.0.0/24: our side is smaller there (10.1.0.0/25) than here (10.1.0.0/24)",
+        ),
+        (
+            "10.1.0.0/24 === 10.2.0.0/24 tcp/22", ("10.1.0.0/24 === 10.2.0.0/24",),
+            "nearest is 10.1.0.0/24 === 10.2.0.0/24: for its 10.2.0.0/24 it asks for tcp/22, not all",
+        ),
+        (
+            "2001:db8::/32 === ::/0", ("2001:db8::/48 === ::/0 udp/53",),
+            "nearest is 2001:db8::/48 === ::/0 udp/53: our side is larger there (2001:db8::/32) than here "
+            "(2001:db8::/48), and for its ::/0 it asks for all protocols, not udp/53",
+        ),
+        (
+            "10.2.0.0/24 === 10.1.0.0/24", ("10.1.0.0/24 === 10.2.0.0/24",),
+            "the networks of 10.1.0.0/24 === 10.2.0.0/24 are the right ones, but swapped: mirror them at one end",
+        ),
+        ("10.1.0.0/24 === 10.2.0.0/24", ("10.1.0.0/24 === 10.3.0.0/24",), ""),
+        ("10.1.0.0/24 === 10.2.0.0/24", ("10.1.0.0/24 === 2001:db8::/32",), ""),
+        ("10.1.0.0/24 === 10.2.0.0/24", ("10.1.0.0/24 === 10.2.0.0/24",), ""),
+        ("nonsense === 10.2.0.0/24", ("10.1.0.0/24 === 10.2.0.0/24",), ""),
+        ("10.1.0.0/24", ("10.1.0.0/24 === 10.2.0.0/24",), ""),
+        ("10.1.0.0/24 === 10.2.0.0/24", (), ""),
+    ],
+)  # fmt: skip
+def test_where_selectors_differ(asked: str, configured: tuple[str, ...], told: str) -> None:
+    verdict = explain(failure(kind="Quick Mode", cause=Cause.SELECTORS, offered=(asked,), expected=configured))
+    assert verdict.hints == (*((told,) if told else ()), "both ends must name the same two networks, mirrored")
+
+
 METHODS = ("psk", "rsa", "ecdsa", "xauth-psk", "xauth-rsa", "hybrid")
 KINDS = ("Main Mode", "Aggressive Mode", "Quick Mode", "XAUTH", "Mode Config", "Transaction")
 
