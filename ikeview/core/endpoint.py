@@ -54,6 +54,8 @@ from ikeview.wire.reader import Malformed
 
 _STRANGERS_TOLD = 1.0
 """Facts a second about datagrams of one unknown address; all are counted."""
+_TIMERS_A_TICK = 64
+"""Some milliseconds of work, if each begins a negotiation."""
 _ENDPOINT = ("", "")
 """The key of the endpoint's own timers."""
 
@@ -66,6 +68,7 @@ class PeerMachine(Protocol):
     address: Address | None
     phase2: Any
     keepalive: Any
+    whereabouts: Any
 
     @property
     def tunnels(self) -> dict[str, Tunnel]: ...
@@ -176,8 +179,12 @@ class Endpoint:
                     owner.esp_seen(now, event.remote)
 
     def tick(self, now: float) -> None:
-        """Fire every timer that has run out."""
-        while (due := self._context.timers.pop_due(now)) is not None:
+        """Fire timers that have run out, so many at once; ``deadline`` says if there are more. After a suspend all are
+        overdue together, and datagrams must get their turn among them."""
+        for _ in range(_TIMERS_A_TICK):
+            due = self._context.timers.pop_due(now)
+            if due is None:
+                return
             timer, (peer, subject) = due
             if timer is Timer.TELL_DROPS:
                 self._tell_drops()
@@ -286,7 +293,7 @@ class Endpoint:
         best_length = -2
         for peer in self._peers.values():
             spec = peer.spec
-            if peer.address == host:
+            if peer.address == host or host in peer.whereabouts.addresses:
                 return peer
             if spec.remote_network is not None and host in spec.remote_network:
                 length = spec.remote_network.prefixlen

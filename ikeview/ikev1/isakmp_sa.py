@@ -49,7 +49,9 @@ class IsakmpSa:
     next_probe: int = 0
     probed_at: float = 0.0
     asking: bool = False
-    """The last keepalive has no answer."""
+    """The last keepalive has no answer..."""
+    asking_since: float = 0.0
+    """...nor any since this one."""
     asked: dict[int, int] = field(default_factory=dict)
     """The peer's keepalives, the oldest first: sequence number and how often it came."""
     missed: int = 0

@@ -96,6 +96,9 @@ class Keepalive:
             return
         spec, timers = self._peer.spec.keepalive, self._context.timers
         due, dead_at = self.heard_at + spec.interval, self.heard_at + spec.timeout
+        if spec.when == "on-demand" and sa.asking:
+            # it may have been silent for long because there was nothing to say
+            dead_at = max(dead_at, sa.asking_since + spec.timeout - spec.interval)
         if spec.when != "periodic" and now < due:
             # something came in: there is nothing to ask
             sa.asking, sa.missed = False, 0
@@ -143,7 +146,8 @@ class Keepalive:
         sa.probes[sa.next_probe] = sa.probed_at = now
         while len(sa.probes) > _PROBES_KEPT:
             del sa.probes[next(iter(sa.probes))]
-        sa.asking = True
+        if not sa.asking:
+            sa.asking, sa.asking_since = True, now
         sa.tell(self._context, [_notify(NotifyType.R_U_THERE, sa, sa.next_probe)])
         self._context.emit(ProbeSent(sa.peer, sa.next_probe))
 

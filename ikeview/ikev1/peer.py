@@ -51,10 +51,10 @@ class Peer:
     def start(self, now: float) -> None:
         """The engine has started: what shall be up at boot is brought up, and a peer known by name is looked for, so
         that it is known when it begins."""
-        self.whereabouts.start()
         for tunnel in self.tunnels.values():
             if tunnel.spec.start is Start.BOOT:
                 self.phase2.want(now, tunnel, "boot")
+        self.whereabouts.start()
 
     def initiate(self, now: float, tunnel: Tunnel, why: str) -> str:
         """Bring a tunnel up. Gives a sentence if that cannot be."""

@@ -56,7 +56,7 @@ class Whereabouts:
 
     def start(self) -> None:
         """The engine has started: a peer known by name is looked for, so that it is known when it begins."""
-        if self.named:
+        if self.named and not self._peer.phase1.locating:
             self.ask()
 
     def stop(self) -> None:

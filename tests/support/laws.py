@@ -33,6 +33,8 @@ def assert_tidy(end: End) -> None:
     waiting = 0
     for peer in end.endpoint._peers.values():
         name = peer.spec.name
+        # its name is looked up, its address watched, echo requests sent, for as long as there is the peer
+        subjects |= {(name, name), (name, peer.spec.remote)}
         for cookie, each in peer.phase1.negotiations.items():
             cookies.add(cookie)
             subjects.add((name, each.run.ident))

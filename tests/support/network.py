@@ -10,10 +10,11 @@ from ipaddress import ip_address
 from random import Random
 from typing import Any
 
-from ikeview.core.facts import Fact
+from ikeview.core.facts import Fact, Sample
 from ikeview.core.inputs import (
     Acquire,
     Arrival,
+    Counters,
     EchoAnswered,
     FirstUse,
     Input,
@@ -22,6 +23,7 @@ from ikeview.core.inputs import (
     PeerSeen,
     Stop,
     Traffic,
+    Unreachable,
 )
 from ikeview.core.outputs import (
     AssignAddress,
@@ -99,6 +101,8 @@ class End:
     """What it asked to keep over a restart, by peer."""
     packets: Counter[str] = field(default_factory=Counter)
     """Packets of its tunnels: sent, taken; and lost: blocked, clear (no SA here), no SA (there), weather."""
+    counts: Counter[tuple[int, Direction]] = field(default_factory=Counter)
+    """Packets by half SA."""
     answers_echo: bool = True
     """The hosts behind it answer pings."""
     keeps_facts: bool = True
@@ -385,6 +389,8 @@ class Network:
             self.wire.append(sent)
         route = self._route(end, send.local, send.remote)
         if route is None:
+            if send.local.host != end.address:
+                self._fly(0.0, end.name, Unreachable(send.remote, "cannot send: Invalid argument", local=True))
             return
         receiver, local, source = route
         for delay, data in self.fate(sent):
@@ -411,6 +417,16 @@ class Network:
                 return None if cut else (other.name, arrived, source)
         return None
 
+    def sample(self, end: End) -> None:
+        """Its data plane reports its counters."""
+        samples = []
+        for halves in (end.inbound, end.outbound):
+            for spi, half in halves.items():
+                passed = (end.counts[spi, half.direction] * PACKET, end.counts[spi, half.direction])
+                inbound, outbound = (passed, (0, 0)) if half.direction is Direction.IN else ((0, 0), passed)
+                samples.append(Sample(f"{spi:08x}", *inbound, *outbound))
+        self.do(end, Counters(tuple(samples)))
+
     # -- packets through the tunnels ---------------------------------------------------------------------------------
 
     def packet(self, end: End, tunnel: str, *, echo: tuple[str, int] | None = None, reply: bool = False) -> bool:
@@ -424,6 +440,7 @@ class Network:
                 self.do(end, Acquire(tunnel))
             return False
         end.packets["sent"] += 1
+        end.counts[half.spi, Direction.OUT] += 1
         route = self._route(end, half.local, half.remote)
         delays = self.packet_fate(end, half) if route is not None else []
         if route is None or not delays:
@@ -439,6 +456,7 @@ class Network:
             end.packets["no SA"] += 1
             return
         end.packets["taken"] += 1
+        end.counts[packet.spi, Direction.IN] += 1
         if packet.spi not in end.used:
             end.used.add(packet.spi)
             self.do(end, FirstUse(packet.spi))

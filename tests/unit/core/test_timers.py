@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ikeview.core.timers import Timer, Timers
+from tests.support.laws import context_of, peer_of
+from tests.support.scenes import link
 
 KEYS = st.sampled_from([("a", "1"), ("a", "2"), ("b", "1")])
 KINDS = st.sampled_from([Timer.RESEND, Timer.REKEY, Timer.PROBE])
@@ -74,3 +76,21 @@ def test_moving_a_timer_a_thousand_times_keeps_the_table_small() -> None:
 def test_every_timer_says_what_it_does() -> None:
     assert all(str(timer)[0].islower() and not str(timer).endswith(".") for timer in Timer)
     assert len({str(timer) for timer in Timer}) == len(Timer)
+
+
+def test_overdue_timers_are_fired_in_portions_the_earliest_first() -> None:
+    """After a suspend all are overdue at once: datagrams must get their turn among them."""
+    some = link()
+    context = context_of(some.left)
+    for number in range(150):
+        context.timers.set(Timer.RETRY, ("right", f"gone {number:03}"), 100.0 + number)
+    fired: list[str] = []
+    peer_of(some.left).fire = lambda now, timer, subject: fired.append(subject)
+    context.timers.clear(Timer.PREPARE, ("", "x25519"))
+    some.left.endpoint.tick(1000.0)
+    assert fired == [f"gone {number:03}" for number in range(64)]
+    assert some.left.endpoint.deadline() == 164.0
+    some.left.endpoint.tick(1000.0)
+    some.left.endpoint.tick(1000.0)
+    assert len(fired) == 150
+    assert some.left.endpoint.deadline() is None

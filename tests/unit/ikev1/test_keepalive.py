@@ -8,6 +8,7 @@ import pytest
 from ikeview.core.facts import (
     Cause,
     DropReason,
+    ExchangeFailed,
     ExchangeStarted,
     MessageDropped,
     OrderRefused,
@@ -17,13 +18,15 @@ from ikeview.core.facts import (
     ProbeMissed,
     ProbeSent,
     ProbeTaken,
+    Sample,
+    SaReplaced,
     TunnelDown,
     TunnelRetrying,
     TunnelTrying,
     TunnelUp,
 )
-from ikeview.core.inputs import Acquire, Traffic
-from ikeview.core.orders import Initiate, Probe, Terminate
+from ikeview.core.inputs import Acquire, Counters, Traffic, Unreachable
+from ikeview.core.orders import Initiate, Probe, RekeyPhase2, Terminate
 from ikeview.core.outputs import SendKeepalive, Spot
 from ikeview.core.policy import Policy
 from ikeview.core.specs import Start
@@ -287,3 +290,285 @@ def test_nat_keepalives_go_on_while_we_are_behind_one() -> None:
     some.do(some.left, Terminate(tunnel_of(some.left)))
     some.run(100)
     assert len(kept) in (4, 5)
+
+
+# -- when to ask -------------------------------------------------------------------------------------------------------
+
+
+def spi_of(some: Link) -> int:
+    (spi,) = some.left.inbound
+    return spi
+
+
+def count(some: Link, *, inward: int = 0, outward: int = 0) -> None:
+    """The left end's counters say so many packets."""
+    (pair,) = peer_of(some.left).tunnels[tunnel_of(some.left)].pairs
+    halves = (
+        Sample(pair.name, inward * 100, inward, 0, 0), Sample(f"{pair.outbound.spi:08x}", 0, 0, outward * 100, outward)
+    )
+    some.do(some.left, Counters(halves))
+
+
+def test_periodic_asks_whatever_comes_in() -> None:
+    some, _ = up(when="periodic")
+    for _ in range(60):
+        some.run(1)
+        some.do(some.left, Traffic((spi_of(some),)))
+    assert len(some.left.of(ProbeSent)) == 5
+
+
+def test_idle_asks_only_after_an_interval_of_silence() -> None:
+    some, _ = up()
+    for _ in range(60):
+        some.run(1)
+        some.do(some.left, Traffic((spi_of(some),)))
+    assert not some.left.of(ProbeSent)
+    some.run(9.9)
+    assert not some.left.of(ProbeSent)
+    some.run(0.2)
+    assert len(some.left.of(ProbeSent)) == 1
+
+
+def test_what_comes_in_while_a_probe_is_on_its_way_ends_the_asking() -> None:
+    some, tap = up()
+    tap._fate = lambda sent: []
+    some.run(13)
+    assert some.left.of(ProbeMissed)
+    probes = len(some.left.of(ProbeSent))
+    some.do(some.left, Traffic((spi_of(some),)))
+    some.run(9)
+    assert len(some.left.of(ProbeSent)) == probes
+    some.run(3.1)
+    assert some.left.last(ProbeMissed).missed == 1
+
+
+def test_on_demand_asks_only_while_we_send_and_nothing_comes() -> None:
+    some, _ = up(when="on-demand")
+    some.run(100)
+    assert not some.left.of(ProbeSent)
+    assert Timer.PROBE not in timers(some.left), "an idle tunnel costs nothing"
+    # both ways: no question
+    for number in range(1, 31):
+        some.run(1)
+        count(some, inward=number, outward=number)
+    assert not some.left.of(ProbeSent)
+    some.run(100)
+    assert not some.left.of(ProbeSent)
+    # one way: after an interval
+    count(some, inward=30, outward=31)
+    some.run(0.1)
+    assert len(some.left.of(ProbeSent)) == 1
+    assert some.left.last(ProbeAnswered).next_in == 0.0
+    some.run(100)
+    assert len(some.left.of(ProbeSent)) == 1
+    # and a dead peer is found in time from when the traffic began
+    some.right.dead = True
+    begun = some.now
+    for number in range(32, 48):
+        some.run(1)
+        count(some, inward=30, outward=number)
+    assert not some.left.of(PeerSilent), "the long silence before was nobody's fault"
+    some.run(10)
+    [silent] = [at for at, fact in some.left.stamped if isinstance(fact, PeerSilent)]
+    assert 18 <= silent - begun <= 24
+
+
+def test_a_hint_that_the_peer_is_gone_brings_the_question_forward_but_not_often() -> None:
+    some, _ = up()
+    some.run(5)
+    hint = Unreachable(Spot(some.right.address, 500), "port unreachable")
+    for _ in range(100):
+        some.do(some.left, hint)
+    some.run(1)
+    assert len(some.left.of(ProbeSent)) == 0, "it was heard only just now"
+    some.run(4.5)
+    assert len(some.left.of(ProbeSent)) == 1
+    some.run(20)
+    sent = len(some.left.of(ProbeSent))
+    some.right.dead = True
+    some.run(8)
+    for _ in range(100):
+        some.do(some.left, hint)
+    assert len(some.left.of(ProbeSent)) <= sent + 1
+    assert not some.left.of(PeerSilent)
+
+
+# -- sequence numbers --------------------------------------------------------------------------------------------------
+
+
+def tell(some: Link, kind: NotifyType, data: bytes, message_id: int, spi: bytes | None = None) -> None:
+    """The right end says that to the left one, as a peer of another make might."""
+    sa = peer_of(some.right).phase1.current
+    notify = Notify.of(ProtocolId.ISAKMP, kind, sa.cookies.both if spi is None else spi, data)
+    some.inject(some.left, informational.seal(sa.keys, sa.last_block, sa.cookies, message_id, [notify]))
+
+
+def test_a_question_that_repeats_its_number_is_answered_three_times_more() -> None:
+    some, _ = up()
+    for number in range(1, 11):
+        tell(some, NotifyType.R_U_THERE, b"\0\0\0\7", number)
+    assert len(some.left.of(ProbeTaken)) == 4
+    assert some.left.last(MessageDropped).reason is DropReason.PROBE_SEQUENCE
+    # the next number, an old one that was overtaken, and a new beginning are all answered
+    for number, sequence in ((20, 8), (21, 6), (22, 0xFFFFFFFF), (23, 0)):
+        tell(some, NotifyType.R_U_THERE, sequence.to_bytes(4), number)
+        assert some.left.last(ProbeTaken).sequence == sequence
+
+
+def test_the_same_datagram_is_answered_once_and_refreshes_nothing() -> None:
+    some, tap = up()
+    some.do(some.right, Probe("left"))
+    some.run(1)
+    [(sent, _, _)] = [each for each in tap.opened if each[0].sender == "right" and each[0].at > some.now - 1.5][-1:]
+    taken = len(some.left.of(ProbeTaken))
+    heard = peer_of(some.left).keepalive.heard_at
+    some.run(5)
+    for _ in range(100):
+        some.inject(some.left, sent.send.data)
+    assert len(some.left.of(ProbeTaken)) == taken == 1
+    assert peer_of(some.left).keepalive.heard_at == heard
+
+
+@pytest.mark.parametrize("spi", [b"", bytes(16), b"\1" * 16])
+def test_wrong_cookies_in_a_question_or_an_answer_are_tolerated(spi: bytes) -> None:
+    some, tap = up()
+    tell(some, NotifyType.R_U_THERE, b"\0\0\0\7", 1, spi)
+    assert some.left.last(ProbeTaken).sequence == 7
+    inner = tap._fate
+    tap._fate = lambda sent: [] if sent.sender == "right" else inner(sent)
+    some.run(10.05)
+    tell(some, NotifyType.R_U_THERE_ACK, some.left.last(ProbeSent).sequence.to_bytes(4), 2, spi)
+    assert some.left.last(ProbeAnswered).sequence == some.left.last(ProbeSent).sequence
+
+
+def test_numbers_go_on_after_the_last() -> None:
+    some, _ = up()
+    peer_of(some.left).phase1.current.next_probe = 0xFFFFFFFE
+    some.run(35)
+    assert [fact.sequence for fact in some.left.of(ProbeAnswered)] == [0xFFFFFFFF, 0, 1]
+
+
+def test_an_answer_that_was_held_back_is_no_sign_of_life() -> None:
+    """Whoever can hold back what the peer sent could make a dead one look alive for as long."""
+    some, _ = up()
+    some.run(10.1)
+    old = some.left.last(ProbeAnswered).sequence
+    heard = peer_of(some.left).keepalive.heard_at
+    some.right.dead = True
+    for number in range(60):
+        some.run(1)
+        if peer_of(some.left).phase1.current is None:
+            break
+        tell(some, NotifyType.R_U_THERE_ACK, old.to_bytes(4), 100 + number)
+    assert some.left.of(PeerSilent)
+    assert peer_of(some.left).keepalive.heard_at == heard
+
+
+def test_an_answer_slower_than_our_patience_counts_once() -> None:
+    some, tap = up()
+    tap._fate = lambda sent: [(3.0 if sent.sender == "right" else 0.01, sent.send.data)]
+    some.run(100)
+    assert not some.left.of(PeerSilent)
+    answered = [fact.sequence for fact in some.left.of(ProbeAnswered)]
+    assert len(answered) == len(set(answered)) >= 7
+    assert not [fact for fact in some.left.of(MessageDropped) if fact.reason is DropReason.PROBE_SEQUENCE]
+
+
+def test_an_unprotected_question_is_not_answered() -> None:
+    some, _ = up()
+    sa = peer_of(some.left).phase1.current
+    notify = Notify.of(ProtocolId.ISAKMP, NotifyType.R_U_THERE, sa.cookies.both, b"\0\0\0\7")
+    some.inject(some.left, informational.clear(sa.cookies, 9, notify))
+    assert some.left.last(MessageDropped).reason is DropReason.UNPROTECTED_NOTIFY
+    assert not some.left.of(ProbeTaken)
+
+
+# -- the verdict -------------------------------------------------------------------------------------------------------
+
+
+def test_a_peer_heard_again_while_the_new_phase_1_fails_keeps_what_it_has() -> None:
+    """Main Mode is blocked on the way, all else comes through again."""
+    some, tap = up()
+    inner = tap._fate
+    tap._fate = lambda sent: []
+    some.run_until(lambda: bool(some.left.of(PeerSilent)))
+    some.run(3)
+    tap._fate = lambda sent: [] if sent.send.data[18] == 2 else inner(sent)
+    some.run(60)
+    assert some.left.last(ExchangeFailed).cause is Cause.NO_ANSWER
+    assert not some.left.of(TunnelDown)
+    assert not some.left.of(Phase1Deleted)
+    assert some.left.last(ProbeAnswered)
+    assert_lawful(some)
+
+
+def test_a_peer_that_was_only_cut_off_gets_a_new_phase_1_and_loses_no_packet() -> None:
+    some, tap = up()
+    inner = tap._fate
+    tap._fate = lambda sent: []
+    some.run_until(lambda: bool(some.left.of(PeerSilent)))
+    some.run(10)
+    assert peer_of(some.left).phase1.current is None, "nothing new begins under the one that is doubted"
+    assert len(peer_of(some.left).phase1.sas) == 1
+    tap._fate = inner
+    for _ in range(60):
+        some.run(1)
+        pass_packets(some)
+    assert not some.left.of(TunnelDown)
+    assert not some.right.of(TunnelDown)
+    assert len(peer_of(some.left).phase1.sas) == len(peer_of(some.right).phase1.sas) == 1
+    assert not peer_of(some.left).phase1.sas[0].doubted
+    assert_lawful(some)
+
+
+def test_a_rekey_under_way_when_the_peer_dies_does_not_hold_up_the_new_phase_1() -> None:
+    some, _ = up()
+    some.right.dead = True
+    some.run(25)
+    some.do(some.left, RekeyPhase2(tunnel_of(some.left)))
+    some.run_until(lambda: bool(some.left.of(PeerSilent)))
+    some.right = some.restart(some.right)
+    some.run(6)
+    assert some.left.of(SaReplaced)
+    assert not some.left.of(TunnelDown)
+    some.run(60)
+    assert_lawful(some)
+
+
+def test_up_during_a_wait_begins_at_once_and_counts_anew() -> None:
+    some = link()
+    some.right.dead = True
+    some.do(some.left, Initiate(tunnel_of(some.left)))
+    some.run_until(lambda: len(some.left.of(TunnelRetrying)) == 5, within=600)
+    assert some.left.last(TunnelRetrying).after > 40
+    some.run(1)
+    sent = len(some.wire)
+    some.right.dead = False
+    some.do(some.left, Initiate(tunnel_of(some.left)))
+    assert len(some.wire) == sent + 1
+    assert some.left.last(TunnelTrying).attempt == 1
+    some.run(1)
+    assert some.left.of(TunnelUp)
+    assert Timer.RETRY not in timers(some.left)
+
+
+# -- suspend -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [1, 8, 100])
+def test_after_a_suspend_it_is_up_again_within_seconds(hours: int) -> None:
+    """The engine's clock runs on while the machine sleeps: everything is overdue when it wakes."""
+    some = link(left={"keepalive": DPD}, right={"keepalive": replace(DPD, action="clear")}, child={"start": Start.BOOT})
+    some.run(60)
+    assert some.left.of(TunnelUp)
+    some.left.dead = True
+    some.run(hours * 3600)
+    sent = len(some.wire)
+    some.left.dead = False
+    ups = len(some.left.of(TunnelUp)) + len(some.left.of(SaReplaced))
+    some.run(5)
+    assert len(some.left.of(TunnelUp)) + len(some.left.of(SaReplaced)) > ups
+    assert len(some.wire) - sent < 30, "nothing is made up for"
+    some.run(60)
+    pass_packets(some)
+    assert_lawful(some)
