@@ -51,19 +51,20 @@ def auth_findings(peer: Peer, auth: Auth) -> Iterator[Finding]:
 
 
 def _trust_findings(auth: Auth, why: str, about: list[str]) -> Iterator[Finding]:
+    if auth.remote_cert_file is not None:
+        # only that one is taken, whoever issued it and whatever became of it since
+        yield from _foreign(auth, ("ca_files", *_LISTS), "remote_cert_file", "auth.remote_cert_file")
+        return
     for key in ("ca_files", "crl_files"):
         if getattr(auth, key) == []:
             yield Finding(f"auth.{key}", "is empty", "name a file in it, or take it out")
-    if auth.ca_files is None and auth.remote_cert_file is None:
+    if auth.ca_files is None:
         yield Finding(
             "auth.ca_files",
             f"is missing, and {why} needs it or remote_cert_file",
             'write ca_files = ["../certs/ca.pem"]',
             (*about, "auth.remote_cert_file"),
         )
-    if auth.crl_files and auth.ca_files is None:
-        text = "has no meaning without ca_files: a list is judged by the authority that made it"
-        yield Finding("auth.crl_files", text, "write ca_files, or take it out", ("auth.ca_files",))
     if auth.crl == "strict" and auth.crl_files is None:
         text = "strict without crl_files would refuse every certificate"
         yield Finding("auth.crl", text, 'write crl_files = ["../certs/ca.crl"]', ("auth.crl_files",))

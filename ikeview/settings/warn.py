@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ikeview.core.identity import Identity
 from ikeview.core.specs import PeerSpec
-from ikeview.crypto.certificates import Certificate
+from ikeview.crypto.certificates import BadCertificate, Certificate
 from ikeview.crypto.suites import EspSuite, Phase1Suite
 from ikeview.settings.problems import printable
-from ikeview.wire.numbers import IdType
 
 SECRET_LEAST = 16
 """Octets of a pre-shared key that nobody guesses, if they are of chance."""
@@ -70,13 +68,28 @@ def _of_certificates(peer: PeerSpec, wall: float) -> Iterator[str]:
             kinds.append(("auth.remote_cert_file", peer.trust.pinned))
     for key, certificate in kinds:
         begins, ends = certificate.validity
-        name = Identity(IdType.DER_ASN1_DN, certificate.subject)
+        name = str(certificate)
         if wall > ends:
             yield f"{key}: the certificate of {name} has ended on {_day(ends)} and will be refused"
         elif wall < begins:
             yield f"{key}: the certificate of {name} is valid only from {_day(begins)}: is the clock right?"
         elif ends - wall < _NOTICE:
             yield f"{key}: the certificate of {name} ends on {_day(ends)}, in {(ends - wall) / 86400:.0f} days"
+
+
+        if key == "auth.ca_files" and not certificate.is_authority:
+            yield f"{key}: the certificate of {name} does not call itself an authority's"
+        weak = _weak_key(certificate)
+        if weak:
+            yield f"{key}: {weak} ({name})"
+
+
+def _weak_key(certificate: Certificate) -> str:
+    try:
+        return certificate.public_key.weak
+    except BadCertificate:
+        # an authority may have a key of a kind that signs certificates but not in phase 1
+        return ""
 
 
 def _of_addresses(peer: PeerSpec) -> Iterator[str]:

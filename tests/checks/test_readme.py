@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from ikeview.settings.load import load
+from tests.support.config_files import make_files
+from tests.support.pki import WALL
 
 _TOP = Path(__file__).parents[2]
 _README = (_TOP / "README.md").read_text()
@@ -26,6 +28,17 @@ def test_the_first_tunnel_loads(tmp_path: Path) -> None:
     assert [tunnel.full_name for tunnel in peer.tunnels] == ["tokyo/lan"]
     assert str(peer.proposals[0]) in _README.split("For strongSwan:")[1]
     assert str(peer.tunnels[0].proposals[0]) in _README.split("For strongSwan:")[1]
+
+
+@pytest.mark.parametrize("name", ["paris", "roadwarriors"])
+def test_the_other_examples_load(tmp_path: Path, name: str) -> None:
+    match = re.search(rf"<!-- peer: {name} -->\n```toml\n(.*?)```", _README, re.DOTALL)
+    assert match
+    (tmp_path / "peers").mkdir()
+    (tmp_path / "peers" / f"{name}.toml").write_text(match[1])
+    make_files(tmp_path)
+    (peer,) = load(tmp_path, WALL).peers
+    assert peer.warnings == ()
 
 
 def _commands() -> list[str]:

@@ -1,7 +1,8 @@
 """What loads, and what it becomes."""
 
+import re
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -9,62 +10,108 @@ from typing import Any
 import pytest
 
 from ikeview.core.identity import Identity, IdentityPattern
-from ikeview.core.specs import EngineSpec, KeepaliveSpec, PeerSpec, Selector, Start, TunnelSpec, UiSpec, WhenDown
+from ikeview.core.specs import (
+    EngineSpec,
+    KeepaliveSpec,
+    Method,
+    PeerSpec,
+    Selector,
+    Settings,
+    Start,
+    TunnelSpec,
+    UiSpec,
+    WhenDown,
+)
 from ikeview.crypto.groups import GROUPS
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import EspSuite, Phase1Suite
 from ikeview.resources import resource
 from ikeview.settings import schema
 from ikeview.settings.load import load
+from tests.support.config_files import SECRET as SECRET_FILE
+from tests.support.config_files import make_files
+from tests.support.pki import WALL
 
 from .conftest import PEER, SECRET, write
 
 
-def test_the_shipped_examples_load_once_there_is_a_secret(tmp_path: Path) -> None:
-    shutil.copytree(Path(str(resource("config"))), tmp_path, dirs_exist_ok=True)
-    write(tmp_path / "secrets/tokyo.psk", "made-for-the-test\n", 0o600)
-    settings = load(tmp_path)
-    assert settings.engine == EngineSpec(state="/var/lib/ikeview")
-    assert settings.ui == UiSpec()
-    assert settings.folder == str(tmp_path)
-    assert settings.peers == (
-        PeerSpec(
-            name="tokyo",
-            warnings=(
-                "phase1.proposals aes128-sha1-modp1024: SHA-1 is being retired (RFC 8247)",
-                f"phase1.proposals aes128-sha1-modp1024: {GROUPS['modp1024'].weak}",
-            ),
-            remote="203.0.113.9",
-            remote_address=ip_address("203.0.113.9"),
-            secret=Secret(b"made-for-the-test"),
-            proposals=tuple(map(Phase1Suite.parse, ("aes256-sha256-modp2048", "aes128-sha1-modp1024"))),
-            local_id=Identity.parse("192.0.2.1"),
-            remote_id=IdentityPattern.parse("203.0.113.9"),
-            tunnels=(
-                TunnelSpec(
-                    peer="tokyo",
-                    name="lan",
-                    local=Selector(ip_network("10.1.0.0/24")),
-                    remote=Selector(ip_network("10.2.0.0/24")),
-                    proposals=tuple(map(EspSuite.parse, ("aes256gcm16-modp2048", "aes256-sha256"))),
-                    lifebytes=4_000_000_000,
-                    start=Start.BOOT,
-                ),
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shipped examples, with the files that they name made beside a copy of them."""
+    folder = tmp_path_factory.mktemp("config")
+    shutil.copytree(Path(str(resource("config"))), folder, dirs_exist_ok=True)
+    make_files(folder)
+    return replace(load(folder, WALL), folder="")
+
+
+def test_the_shipped_examples_load_once_their_files_are_there(shipped: Settings) -> None:
+    assert shipped.engine == EngineSpec(state="/var/lib/ikeview")
+    assert shipped.ui == UiSpec()
+    peers = {each.name: each for each in shipped.peers}
+    assert set(peers) == {"tokyo", "paris", "roadwarriors", "office", "backup"}
+    assert peers["tokyo"] == PeerSpec(
+        name="tokyo",
+        warnings=(
+            "phase1.proposals aes128-sha1-modp1024: SHA-1 is being retired (RFC 8247)",
+            f"phase1.proposals aes128-sha1-modp1024: {GROUPS['modp1024'].weak}",
+        ),
+        remote="203.0.113.9",
+        remote_address=ip_address("203.0.113.9"),
+        secret=Secret(SECRET_FILE.removesuffix(b"\n")),
+        proposals=tuple(map(Phase1Suite.parse, ("aes256-sha256-modp2048", "aes128-sha1-modp1024"))),
+        local_id=Identity.parse("192.0.2.1"),
+        remote_id=IdentityPattern.parse("203.0.113.9"),
+        tunnels=(
+            TunnelSpec(
+                peer="tokyo",
+                name="lan",
+                local=Selector(ip_network("10.1.0.0/24")),
+                remote=Selector(ip_network("10.2.0.0/24")),
+                proposals=tuple(map(EspSuite.parse, ("aes256gcm16-modp2048", "aes256-sha256"))),
+                lifebytes=4_000_000_000,
+                start=Start.BOOT,
             ),
         ),
     )
+    assert all(not each.warnings for name, each in peers.items() if name != "tokyo")
+
+
+def test_the_examples_are_of_different_kinds(shipped: Settings) -> None:
+    peers = {each.name: each for each in shipped.peers}
+    paris, server, client = peers["paris"], peers["roadwarriors"], peers["office"]
+    assert (paris.auth_method, len(paris.certificates)) == (Method.ECDSA, 1)
+    assert paris.trust is not None
+    assert (len(paris.trust.authorities), len(paris.trust.revocation_lists)) == (1, 1)
+    assert server.xauth is not None
+    assert [name for name, _ in server.xauth.users] == ["alice"]
+    assert server.config is not None
+    assert server.config.pool == ip_network("10.3.0.0/24")
+    assert server.tunnels[0].remote_dynamic
+    assert client.xauth is not None
+    assert not client.xauth.server
+    assert client.tunnels[0].local_dynamic
+    assert peers["backup"].tunnels[0].mode == "transport"
 
 
 def test_the_examples_show_every_key() -> None:
-    """Each key of the schema stands in the examples, as a setting or in a comment."""
-    program = resource("config").joinpath("ikeview.toml").read_text()
-    peer = resource("config").joinpath("peers", "tokyo.toml").read_text()
+    """Each key of the schema stands in the examples, as a setting or as one that is commented out."""
+    config = Path(str(resource("config")))
+    program = (config / "ikeview.toml").read_text()
+    peers = "\n".join(path.read_text() for path in sorted((config / "peers").iterdir()))
     for text, tables in (
         (program, (schema.Program, schema.Engine, schema.Ui)),
-        (peer, (schema.Peer, schema.Phase1, schema.Keepalive, schema.Nat, schema.Tunnel)),
+        (
+            peers,
+            (
+                schema.Peer, schema.Auth, schema.Xauth, schema.Config, schema.Phase1, schema.Keepalive, schema.Nat,
+                schema.Tunnel,
+            ),
+        ),
     ):
+        shown = set(re.findall(r"^#? *(\w+) = |^\[+([\w.]+)\]|^# +(\w+)  +[a-z]", text, re.MULTILINE))
+        words = {word for found in shown for part in found for word in part.split(".")}
         for table in tables:
-            assert [key for key in table.model_fields if key not in text] == []
+            assert [key for key in table.model_fields if key not in words] == []
 
 
 def test_defaults_are_those_of_the_specs(folder: Path) -> None:
