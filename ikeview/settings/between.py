@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ikeview.core.identity import IdentityPattern
 from ikeview.core.specs import Network
 from ikeview.settings.schema import Peer
 from ikeview.settings.shape import Finding
@@ -82,4 +83,16 @@ def _ambiguity(peer: Peer, other: Named, remote: Remote) -> Finding | None:
 
 
 def _same_identity(one: Peer, other: Peer) -> bool:
-    return str(one.remote_id or "") == str(other.remote_id or "")
+    mine, theirs = _expected(one), _expected(other)
+    if mine is None or theirs is None:
+        return mine is theirs
+    if mine.exact is not None and theirs.exact is not None:
+        return mine.exact.same(theirs.exact)
+    return str(mine) == str(theirs)
+
+
+def _expected(peer: Peer) -> IdentityPattern | None:
+    """Who the peer may be; None: its address."""
+    if peer.remote_id is None and peer.auth is not None and not peer.auth.method.shared_secret:
+        return IdentityPattern.parse("any")
+    return peer.remote_id

@@ -5,13 +5,12 @@ Everything that is written is looked at, so that one run shows what is wrong wit
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
-from ikeview.core.identity import Identity, IdentityPattern
+from ikeview.core.identity import Identity, spelled_by
 from ikeview.core.specs import Method
 from ikeview.crypto.certificates import BadCertificate, Certificate, RevocationList, Trust
 from ikeview.crypto.secret import Secret
@@ -22,7 +21,6 @@ from ikeview.settings.problems import BadValue
 from ikeview.settings.schema import Auth, Peer, Xauth
 from ikeview.settings.shape import Finding
 from ikeview.settings.users import Users, read_users
-from ikeview.wire.numbers import IdType
 
 T = TypeVar("T")
 
@@ -45,15 +43,13 @@ class Credentials:
     users: Users = ()
 
     def local_id(self, written: Identity | None) -> Identity | None:
-        """Who we are: as ``written``, else with a certificate its subject. One that the certificate has is spelled as
-        it stands there, octet by octet, since some peers compare octets."""
-        if self.certificates:
-            own = self.certificates[0]
-            if written is None:
-                return Identity(IdType.DER_ASN1_DN, own.subject)
-            with suppress(BadCertificate):
-                return next((each for each in _names(own) if IdentityPattern.of(written).matches(each)), written)
-        return written
+        """Who we are: as ``written``, with a certificate as that spells it, and without a word its subject."""
+        if not self.certificates:
+            return written
+        mine = self.certificates[0]
+        if written is None:
+            return Identity.of_general_name(("dn", mine.subject))
+        return spelled_by(written, mine.names)
 
 
 def read_credentials(peer: Peer, content: Content) -> tuple[Credentials, list[Finding]]:
@@ -129,15 +125,15 @@ class _Reading:
             self._local_id(peer, mine)
 
     def _local_id(self, peer: Peer, mine: Certificate) -> None:
-        names = self._found("auth.cert_file", lambda: _names(mine))
+        names = self._found("auth.cert_file", lambda: mine.names)
         if names is None:
             return
-        listed = ", ".join(map(str, names)) or "none"
+        listed = ", ".join(str(Identity.of_general_name(each)) for each in names) or "none"
         if peer.local_id is None:
             if mine.subject == _NO_SUBJECT:
                 text = "is missing, and the certificate has no subject to take for it"
                 self._finding("local_id", text, f"write one of its names: {listed}")
-        elif not any(IdentityPattern.of(peer.local_id).matches(each) for each in names):
+        elif spelled_by(peer.local_id, names) is None:
             text = f"{peer.local_id} is not among the names of our certificate, so the peer would refuse it"
             self._finding("local_id", text, f"its names are: {listed}")
 
@@ -221,10 +217,6 @@ def _load_certificates(data: bytes) -> tuple[Certificate, ...]:
 
 def _public_key(certificate: Certificate) -> PublicKey:
     return certificate.public_key
-
-
-def _names(certificate: Certificate) -> tuple[Identity, ...]:
-    return tuple(Identity.of_general_name(each) for each in certificate.names)
 
 
 def _described(key: PublicKey) -> str:

@@ -64,7 +64,7 @@ def test_rsa_reaches_its_spec(pki: Pki) -> None:
     assert spec.certificates == (issued.ours,)
     assert spec.key is not None
     assert spec.key.public == issued.ours.public_key
-    assert spec.local_id == Identity.parse("dn:C=CH, O=ikeview, CN=gw"), "its subject"
+    assert str(spec.local_id) == "dn:C=CH, O=ikeview, CN=gw", "its subject"
     assert spec.trust is not None
     assert spec.trust.authorities == (pki.root.ours,)
     assert spec.trust.revocation_lists == (pki.root.crl(),)
@@ -135,7 +135,7 @@ def test_xauth_rsa_has_both(pki: Pki) -> None:
     "name", ["fqdn:gw.example.net", "192.0.2.1", "user:me@example.net", "dn:C=CH, O=ikeview, CN=gw"]
 )
 def test_local_id_is_a_name_of_the_certificate(pki: Pki, name: str) -> None:
-    assert pki.load(peer(f'local_id = "{name}"\n', auth=RSA)).local_id == Identity.parse(name)
+    assert str(pki.load(peer(f'local_id = "{name}"\n', auth=RSA)).local_id) == name
 
 
 NO_SUBJECT = 'local_id = "fqdn:gw.example.net"\n'
@@ -323,7 +323,22 @@ def test_two_peers_from_anywhere_with_certificates_are_told_apart_by_identity(pk
     write(pki.folder / "peers/tokyo.toml", peer('remote_id = "fqdn:b.example"\n', remote="any", auth=RSA))
     write(pki.folder / "peers/z.toml", peer(remote="any"))
     assert len(load(pki.folder, WALL).peers) == 3, "one with a pre-shared key is told apart by what it offers"
-    write(pki.folder / "peers/tokyo.toml", peer('remote_id = "fqdn:a.example"\n', remote="any", auth=RSA))
+    write(pki.folder / "peers/tokyo.toml", peer('remote_id = "fqdn:A.Example"\n', remote="any", auth=RSA))
     (found,) = problems(pki.folder)
     assert (found.file, found.key) == ("peers/tokyo.toml", "remote")
     assert "nothing tells them apart" in found.text
+    write(pki.folder / "peers/a.toml", peer('remote_id = "any"\n', remote="any", auth=RSA))
+    write(pki.folder / "peers/tokyo.toml", peer(remote="any", auth=RSA))
+    (found,) = problems(pki.folder)
+    assert "nothing tells them apart" in found.text, "whatever the certificate says"
+
+
+def test_local_id_is_sent_as_the_certificate_spells_it(pki: Pki) -> None:
+    issued = pki.own("C=CH, O=ikeview, CN=Gateway", rsa_key(1), names=("GW.example.net",))
+    for written, spelled in (
+        ("dn:c=ch, o=IKEVIEW, cn=gateway", Identity.of_general_name(("dn", issued.ours.subject))),
+        ("fqdn:gw.Example.net", Identity.parse("fqdn:GW.example.net")),
+    ):
+        local_id = pki.load(peer(f'local_id = "{written}"\n', auth=RSA)).local_id
+        assert local_id is not None
+        assert local_id.data == spelled.data
