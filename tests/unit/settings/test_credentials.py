@@ -29,7 +29,8 @@ class Pki:
         self.folder = folder
         self.root = Authority.root()
         write(folder / "pki/ca.pem", self.root.issued.pem)
-        write(folder / "pki/ca.crl", crl_pem(self.root.crl()))
+        self.list = self.root.crl()
+        write(folder / "pki/ca.crl", crl_pem(self.list))
         write(folder / "secrets/users", f"alice:{STORED}\n", 0o600)
         write(folder / "secrets/alice", "password", 0o600)
 
@@ -67,7 +68,7 @@ def test_rsa_reaches_its_spec(pki: Pki) -> None:
     assert str(spec.local_id) == "dn:C=CH, O=ikeview, CN=gw", "its subject"
     assert spec.trust is not None
     assert spec.trust.authorities == (pki.root.ours,)
-    assert spec.trust.revocation_lists == (pki.root.crl(),)
+    assert spec.trust.revocation_lists == (pki.list,)
     assert spec.trust.strict
     assert spec.trust.pinned is None
     assert "PRIVATE" not in repr(spec)
