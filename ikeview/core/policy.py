@@ -79,6 +79,9 @@ class Policy:
     count on while they have no answer."""
     probe_hinted: float = 10.0
     """An unauthenticated hint that the peer is gone brings a keepalive forward, but no more often than that."""
+    abandon: float = 120.0
+    """A peer to which we cannot begin keeps its SAs for this long after it was held for dead: on a bad line such a
+    verdict is wrong now and then, and then nothing here could bring the tunnel back."""
     stalled_intervals: float = 2.0
     """Keepalive intervals in which we send and no ESP comes until something is done; doubles with each step."""
     resolve_least: float = 10.0

@@ -104,6 +104,7 @@ class Peer:
         self.whereabouts.stop()
 
     def _close(self, now: float, cause: Cause) -> None:
+        self._context.timers.clear(Timer.ABANDON, (self.spec.name, self.spec.name))
         self.phase1.abandon(now, cause)
         for sa in list(self.phase1.sas):
             self.phase1.drop(now, sa, cause)
@@ -279,7 +280,7 @@ class Peer:
 
     def silent(self, now: float) -> None:
         """The peer is dead. A new phase 1 is begun beside what is there, which goes only when that has come about or
-        has failed: if the peer lives after all, nothing is lost."""
+        has failed: if the peer lives after all, nothing is lost. If only the peer can begin, it gets more time."""
         action = self.spec.keepalive.action
         wanted = [tunnel for tunnel in self.tunnels.values() if tunnel.current is not None]
         if action == "restart" and self.spec.can_initiate and (wanted or self.phase2.pending):
@@ -289,6 +290,16 @@ class Peer:
                 tunnel.wanted = True
             self.phase2.doubt(now)
             return
+        if action == "restart" and not self.spec.can_initiate:
+            key = (self.spec.name, self.spec.name)
+            self._context.timers.set(Timer.ABANDON, key, now + self._context.policy.abandon)
+            return
+        self._abandon(now)
+
+    def _abandon(self, now: float) -> None:
+        """What there is with the peer goes; nobody is told, for nobody listens."""
+        action = self.spec.keepalive.action
+        wanted = [tunnel for tunnel in self.tunnels.values() if tunnel.current is not None]
         for sa in list(self.phase1.sas):
             self.phase1.drop(now, sa, Cause.PEER_SILENT, tell=False)
         for tunnel in wanted:
@@ -313,6 +324,9 @@ class Peer:
     def fire(self, now: float, timer: Timer, subject: str) -> None:
         """A timer of this peer ran out."""
         match timer:
+            case Timer.ABANDON:
+                if self.keepalive.silent:
+                    self._abandon(now)
             case Timer.ECHO:
                 self.keepalive.echoes.fire(now)
             case Timer.STALLED:

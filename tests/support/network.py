@@ -127,11 +127,13 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """An ESP packet on its way. ``echo``: it is a ping or (``reply``) its answer, of that peer and number."""
+    """An ESP packet on its way. ``asks``: a host behind the receiver answers it, as ``reply``. ``echo``: it is a ping,
+    or its answer, of that peer and number."""
 
     spi: int
     source: Spot
     echo: tuple[str, int] | None = None
+    asks: bool = False
     reply: bool = False
 
 
@@ -429,7 +431,9 @@ class Network:
 
     # -- packets through the tunnels ---------------------------------------------------------------------------------
 
-    def packet(self, end: End, tunnel: str, *, echo: tuple[str, int] | None = None, reply: bool = False) -> bool:
+    def packet(
+        self, end: End, tunnel: str, *, echo: tuple[str, int] | None = None, asks: bool = False, reply: bool = False
+    ) -> bool:
         """A packet wants a tunnel of that end; whether it left. What becomes of it is in ``packets``."""
         half = end.carrying(tunnel)
         if half is None:
@@ -447,7 +451,7 @@ class Network:
             end.packets["weather"] += 1
             return True
         for delay in delays[:1]:
-            self._fly(delay, route[0], Packet(half.spi, route[2], echo, reply))
+            self._fly(delay, route[0], Packet(half.spi, route[2], echo, asks, reply))
         return True
 
     def _packet_arrives(self, end: End, packet: Packet) -> None:
@@ -467,12 +471,12 @@ class Network:
         self.do(end, Traffic((packet.spi,)))
         if packet.echo is not None and packet.reply:
             self.do(end, EchoAnswered(*packet.echo))
-        elif packet.echo is not None and end.answers_echo:
+        elif packet.asks and end.answers_echo:
             self.packet(end, half.tunnel.full_name, echo=packet.echo, reply=True)
 
     def _send_echo(self, end: End, item: SendEcho) -> None:
         for name, spec in end.guarded.items():
             half = end.carrying(name)
             if spec.peer == item.peer and item.target in (half.tunnel if half else spec).remote.network:
-                self.packet(end, name, echo=(item.peer, item.sequence))
+                self.packet(end, name, echo=(item.peer, item.sequence), asks=True)
                 return

@@ -574,3 +574,27 @@ def test_after_a_suspend_it_is_up_again_within_seconds(hours: int) -> None:
     some.run(60)
     pass_packets(some)
     assert_lawful(some)
+
+
+def test_a_peer_that_only_can_begin_itself_is_given_time_after_the_verdict() -> None:
+    some = link(right={"keepalive": DPD, "role": "responder"})
+    bring_up(some)
+    some.run(1)
+    inner, some.fate = some.fate, lambda sent: []
+    some.run(50)
+    assert len(some.right.of(PeerSilent)) == 1
+    assert not some.right.of(TunnelDown)
+    # the verdict was wrong
+    some.fate = inner
+    some.run(200)
+    assert not some.right.of(TunnelDown)
+    some.fate = lambda sent: []
+    some.run(20 + Policy().abandon - 5)
+    assert len(some.right.of(PeerSilent)) == 2
+    assert not some.right.of(TunnelDown)
+    # this time it is right
+    some.run(30)
+    assert some.right.last(TunnelDown).cause is Cause.PEER_SILENT
+    assert not some.right.inbound
+    assert not some.right.endpoint.agenda()
+    assert_tidy(some.right)

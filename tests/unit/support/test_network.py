@@ -47,7 +47,7 @@ def behind_nat(box: NatBox) -> tuple[Network, End, End]:
 def ping(some: Network, end: End, tunnel: str) -> bool:
     """A packet there and back."""
     before = end.packets["taken"]
-    some.packet(end, tunnel, echo=("x", 0))
+    some.packet(end, tunnel, asks=True)
     some.run(1)
     return end.packets["taken"] == before + 1
 
