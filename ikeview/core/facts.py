@@ -403,7 +403,7 @@ class CertificateTaken(Fact):
     not_after: float
     path: tuple[str, ...]
     revocation: str
-    """``checked``, or why not."""
+    """``checked``, or ``not checked:`` and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,10 +290,11 @@ def aggressive_mode_responder(failure: Failure) -> Verdict:
             )
         return _signature_wrong(failure, 3)
     if failure.refusal:
+        likely = "the pre-shared keys differ" if failure.secret else "our certificate is not accepted"
         return Verdict(
             Cause.REFUSED,
             f"{failure.remote} began Aggressive Mode and refused our message {failure.row} with {failure.refusal} (not "
-            f"authenticated).",
+            f"authenticated): most likely {likely}.",
             ((SECRET_HINT,) if failure.secret else _OUR_CERTIFICATE) + (knows_us_by(failure),),
         )
     if failure.drops:

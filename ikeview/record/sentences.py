@@ -75,7 +75,7 @@ def _peer(x: f.PeerConfigured) -> str:
 
 
 def _certificate(x: f.CertificateTaken) -> str:
-    revocation = "not revoked" if x.revocation == "checked" else f"revocation: {x.revocation}"
+    revocation = "not revoked" if x.revocation == "checked" else f"revocation {x.revocation}"
     until = f"valid from {day(x.not_before)} to {day(x.not_after)}"
     return f"certificate of {x.subject} is good: issued by {x.issuer}, {x.key}, {until}, {revocation}"
 

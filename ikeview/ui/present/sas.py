@@ -139,7 +139,7 @@ def certificate(given: Certificate, wall: float, cells: int, whole: bool) -> lis
     if wall and left < CERTIFICATE_SOON:
         ends = f"{ends}, {max(0, int(left // DAY))}d left" if left > 0 else f"ended {day(given.not_after)}"
         style = "alert" if left < CERTIFICATE_SOON / 2 else "notice"
-    revocation = "not revoked" if given.revocation == "checked" else f"revocation: {safe(given.revocation, 80)}"
+    revocation = "not revoked" if given.revocation == "checked" else f"revocation {safe(given.revocation, 120)}"
     if not whole:
         return [
             _row("cert", f"{ends}: {safe(given.subject)}", style),
@@ -247,7 +247,7 @@ def phase2(
         text, style = absent(state, tunnel, now)
         lines: list[Line] = [((" Phase 2  ", "title"), (text, style)), _row("traffic", pair)]
         if tunnel.detail and tunnel.detail != tunnel.cause:
-            lines.append(_row("because", safe(tunnel.detail), "state-down"))
+            lines += _wrapped("because", safe(tunnel.detail, 400), "state-down", cells)
         if tunnel.retry_at > now:
             at_once = f"; {safe(start_key, 12)} starts it at once" if start_key else ""
             lines.append(_row("next", f"attempt {tunnel.attempt} in {duration(tunnel.retry_at - now)}{at_once}"))

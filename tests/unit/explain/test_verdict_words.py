@@ -111,7 +111,7 @@ CERTIFIED = {"method": "rsa", "local_id": "dn:CN=me"}
             aggressive(initiator=False, row=2, refusal="AUTHENTICATION-FAILED"),
             Cause.REFUSED,
             "192.0.2.9:500 began Aggressive Mode and refused our message 2 with AUTHENTICATION-FAILED (not "
-            "authenticated).",
+            "authenticated): most likely the pre-shared keys differ.",
             "compare the pre-shared keys of both ends: same octets, no blank or line end too many",
         ),
         (

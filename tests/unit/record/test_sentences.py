@@ -99,9 +99,11 @@ ROAD = (
             "certificate of CN=b is good: issued by CN=ca, RSA 2048, valid from 2026-09-21 to 2027-01-15, not revoked",
         ),
         (
-            f.CertificateTaken("a", "x", "CN=b", "CN=ca", "1", (), "RSA 2048", 1.79e9, 1e300, (), "no list"),
-            "certificate of CN=b is good: issued by CN=ca, RSA 2048, valid from 2026-09-21 to no date, revocation: no "
-            "list",
+            f.CertificateTaken(
+                "a", "x", "CN=b", "CN=ca", "1", (), "RSA 2048", 1.79e9, 1e300, (), "not checked: no list"
+            ),
+            "certificate of CN=b is good: issued by CN=ca, RSA 2048, valid from 2026-09-21 to no date, revocation "
+            "not checked: no list",
         ),
         (f.UserAuthenticated("a", "anna", True), "user anna is authenticated"),
         (f.UserAuthenticated("a", "anna", False), "the peer takes us as user anna"),

@@ -344,12 +344,13 @@ def test_what_aggressive_mode_costs(road):
 )  # fmt: skip
 def test_a_certificate_stands_out_when_it_ends_soon(days, style, words):
     given = f.CertificateTaken(
-        "road#2", "road2-mm", "CN=x", "CN=ca", "1", (), "RSA 2048", WALL, WALL + (days + 0.5) * DAY, (), "no list"
+        "road#2", "road2-mm", "CN=x", "CN=ca", "1", (), "RSA 2048", WALL, WALL + (days + 0.5) * DAY, (),
+        "not checked: no list",
     )
     state, now = told(given)
     lines = sas(state, state.tunnels["road#2/lan"], now, 80, ASCII)
     assert (words, style) in [span for line in lines for span in line]
-    assert "         by CN=ca, RSA 2048, revocation: no list" in texts(lines)
+    assert "         by CN=ca, RSA 2048, revocation not checked: no list" in texts(lines)
 
 
 def test_esp_that_does_not_arrive_is_told_loudly():
