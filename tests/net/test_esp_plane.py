@@ -29,8 +29,9 @@ from ikeview.core.outputs import Direction, Spot
 from ikeview.core.specs import WhenDown
 from ikeview.dataplane.esp.plane import EspPlane
 from ikeview.dataplane.esp.tun import TunDevice
+from ikeview.dataplane.plane import PlaneRefused
 from ikeview.core.inputs import Acquire, Counters
-from tests.support.halves import half, tunnel
+from tests.support.halves import half, selector, tunnel
 
 async def main():
     here, there, *rest = sys.argv[1:]
@@ -39,6 +40,9 @@ async def main():
     udp = socket.socket(family, socket.SOCK_DGRAM)
     udp.setblocking(False)
     udp.bind((here, 4500))
+    ike = socket.socket(family, socket.SOCK_DGRAM)
+    ike.setblocking(False)
+    ike.bind((here, 500))
     events, counted = [], asyncio.Event()
     def report(event):
         events.append(event)
@@ -46,16 +50,37 @@ async def main():
             counted.set()
     plane = EspPlane(TunDevice())
     await plane.start(report, [udp], lambda *ike: None)
-    tunnels = [tunnel(f"t{n}", *pair.split("=")) for n, pair in enumerate(own)]
+    plane.exempt([ike])
+    tunnels = []
+    for n, words in enumerate(own):
+        mode = "transport" if words.startswith("transport ") else "tunnel"
+        tunnels.append(tunnel(f"t{n}", *words.removeprefix("transport ").split("="), mode=mode))
     spots = {"local": Spot(ip_address(here), 4500), "remote": Spot(ip_address(there), 4500)}
     lower = int(here < there)
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print("ready", flush=True)
     while order := (await lines.readline()).decode().strip():
+        what, *values = order.split()
+        refused = ""
+        if what == "assign":
+            plane.assign(ip_address(values[0]))
+        elif what == "release":
+            plane.release(ip_address(values[0]))
+        elif what == "ike":
+            ike.sendto(b"from IKE", (there, 500))
+        elif what == "heard":
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ike, 100), 20) == b"from IKE"
+        elif what == "selectors":
+            tunnels[0] = replace(tunnels[0], **{
+                side: selector(text) for side, text in zip(("local", "remote"), values)
+            })
         for n, spec in enumerate(tunnels):
             if order == "protect":
-                plane.protect(spec)
+                try:
+                    plane.protect(spec)
+                except PlaneRefused as error:
+                    refused = str(error)
             elif order == "unprotect":
                 plane.unprotect(spec)
             elif order == "clear":
@@ -72,10 +97,11 @@ async def main():
         samples = next(event for event in reversed(events) if isinstance(event, Counters)).samples
         print(json.dumps({
             "in": sum(s.bytes_in for s in samples), "out": sum(s.bytes_out for s in samples), "drops": plane.drops,
-            "acquired": sorted({e.tunnel for e in events if isinstance(e, Acquire)}),
+            "refused": refused, "acquired": sorted({e.tunnel for e in events if isinstance(e, Acquire)}),
         }), flush=True)
     await plane.stop()
     udp.close()
+    ike.close()
     print("stopped", flush=True)
 
 asyncio.run(main())
@@ -204,17 +230,26 @@ def pings(box: Box, target: str, *options: str, count: int = 3) -> bool:
     return f" {count} received" in done.stdout
 
 
-def start_both(left: Box, right: Box, suite: str, *tunnels: str) -> None:
-    left.start("10.99.0.1", "10.99.0.2", suite, *tunnels)
-    right.start("10.99.0.2", "10.99.0.1", suite, *("=".join(reversed(pair.split("="))) for pair in tunnels))
+def mirrored(words: str) -> str:
+    """A tunnel as the other end has it."""
+    mode = "transport " if words.startswith("transport ") else ""
+    return mode + "=".join(reversed(words.removeprefix("transport ").split("=")))
+
+
+def start_both(
+    left: Box, right: Box, suite: str, *tunnels: str, outer: tuple[str, str] = ("10.99.0.1", "10.99.0.2")
+) -> None:
+    left.start(*outer, suite, *tunnels)
+    right.start(*reversed(outer), suite, *map(mirrored, tunnels))
     for order in ("protect", "install"):
-        left.order(order)
-        right.order(order)
+        for box in (left, right):
+            assert not box.order(order)["refused"]
 
 
 RECEIVE = """
 import hashlib, socket, sys
-with socket.create_server((sys.argv[1], 5001)) as server:
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+with socket.create_server((sys.argv[1], 5001), family=family) as server:
     print("listening", flush=True)
     taken, _ = server.accept()
     digest, size = hashlib.sha256(), 0
@@ -226,11 +261,22 @@ with socket.create_server((sys.argv[1], 5001)) as server:
 
 TRANSMIT = """
 import hashlib, random, socket, sys
-data = random.Random(1).randbytes(10_000_000)
+data = random.Random(1).randbytes(int(sys.argv[2]))
 with socket.create_connection((sys.argv[1], 5001), 20) as out:
     out.sendall(data)
 print(len(data), hashlib.sha256(data).hexdigest())
 """
+
+
+def transfers(left: Box, right: Box, target: str, size: int) -> None:
+    """A TCP connection from left to right carries that many octets."""
+    with right.spawn(sys.executable, "-c", RECEIVE, target) as receiver:
+        assert receiver.stdout is not None
+        assert receiver.stdout.readline().strip() == "listening"
+        sent = left.run(sys.executable, "-c", TRANSMIT, target, str(size)).split()
+        got = receiver.stdout.readline().split()
+    assert got == sent
+    assert got[0] == str(size)
 
 
 @pytest.mark.parametrize("suite", ["aes256gcm16", "aes128-sha256", "3des-sha1"])
@@ -242,17 +288,188 @@ def test_ping_tcp_and_nothing_left_behind(boxes: tuple[Box, Box], suite: str) ->
     assert pings(right, "10.1.0.1", "-I", "10.2.0.1")
     assert pings(left, "10.2.0.1", "-s", "1362", "-M", "do"), "the largest packet of the device"
     assert pings(left, "fd02::1")
-    receiver = right.spawn(sys.executable, "-c", RECEIVE, "10.2.0.1")
-    with receiver:
-        assert receiver.stdout is not None
-        assert receiver.stdout.readline().strip() == "listening"
-        sent = left.run(sys.executable, "-c", TRANSMIT, "10.2.0.1").split()
-        got = receiver.stdout.readline().split()
-    assert got == sent
-    assert got[0] == "10000000"
+    transfers(left, right, "10.2.0.1", 10_000_000)
     counts = left.order("count")
     assert counts["out"] > 10_000_000
     assert right.order("count")["in"] > 10_000_000
+    left.stop()
+    right.stop()
+    assert (left.state(), right.state()) == before
+
+
+@pytest.mark.parametrize(
+    ("suite", "outer"),
+    [
+        ("aes128gcm8-esn", ("10.99.0.1", "10.99.0.2")),
+        ("aes256ccm12", ("fd99::1", "fd99::2")),
+        ("aes192ctr-sha384", ("10.99.0.1", "10.99.0.2")),
+        ("chacha20poly1305-esn", ("fd99::1", "fd99::2")),
+        ("aes256-sha256_96-esn", ("10.99.0.1", "10.99.0.2")),
+        ("null-sha512", ("fd99::1", "fd99::2")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_every_kind_of_suite_inside_both_families(
+    boxes: tuple[Box, Box], suite: str, outer: tuple[str, str]
+) -> None:
+    left, right = boxes
+    start_both(left, right, suite, "10.1.0.0/24=10.2.0.0/24", "fd01::/64=fd02::/64", outer=outer)
+    for target in ("10.2.0.1", "fd02::1"):
+        assert pings(left, target, "-s", "1342", "-M", "do"), "the largest packet of the device"
+        transfers(left, right, target, 1_000_000)
+    assert left.order("count")["out"] > 2_000_000
+    assert not left.order("count")["drops"]
+    left.stop()
+    right.stop()
+
+
+SNIFF = """
+import select, socket, sys
+seen = set()
+with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire:
+    wire.bind(("eth0", 0))
+    print("listening", flush=True)
+    while sys.stdin not in (ready := select.select([wire, sys.stdin], [], [])[0]):
+        packet, (_, kind, *_) = wire.recvfrom(65535)
+        if kind == 0x0800:
+            first = int.from_bytes(packet[6:8]) & 0x1FFF == 0
+            protocol, ports = packet[9], packet[20:24]
+        elif kind == 0x86DD:
+            first = packet[6] != 44
+            protocol, ports = packet[6], packet[40:44]
+        else:
+            continue
+        if protocol == 17 and first:
+            seen.add("udp/%d" % int.from_bytes(ports[2:4]))
+        elif first and not (protocol == 58 and packet[40] in (133, 134, 135, 136, 143)):
+            seen.add(str(protocol))
+print(*sorted(seen))
+"""
+
+
+@contextlib.contextmanager
+def on_the_wire(box: Box) -> Iterator[list[str]]:
+    """Protocols, and for UDP destination ports, of what goes over the link meanwhile, but for neighbour discovery."""
+    seen: list[str] = []
+    with box.spawn(sys.executable, "-c", SNIFF) as sniffer:
+        assert sniffer.stdout is not None
+        assert sniffer.stdout.readline().strip() == "listening"
+        yield seen
+        out, _ = sniffer.communicate("", timeout=PATIENCE)
+        seen += out.split()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "size"), [("10.99.0.1", "10.99.0.2", 32), ("fd99::1", "fd99::2", 128)]
+)
+def test_transport_mode_between_the_hosts(boxes: tuple[Box, Box], one: str, other: str, size: int) -> None:
+    """All that the hosts say to each other goes into ESP, but for IKE and ESP itself, which do not loop."""
+    left, right = boxes
+    before = left.state(), right.state()
+    start_both(left, right, "aes256gcm16-esn", f"transport {one}/{size}={other}/{size}", outer=(one, other))
+    with on_the_wire(left) as seen:
+        assert pings(left, other), "without a source address"
+        assert pings(right, one, "-s", "1300")
+        assert pings(left, other, "-s", "8000"), "in fragments, which transport mode cannot carry as such"
+        transfers(left, right, other, 3_000_000)
+        left.order("ike")
+        right.order("heard")
+    counts = left.order("count")
+    assert counts["out"] > 3_000_000
+    assert not counts["drops"]
+    assert not right.order("count")["drops"]
+    assert seen == ["udp/4500", "udp/500"]
+    left.stop()
+    right.stop()
+    assert (left.state(), right.state()) == before
+
+
+def test_transport_mode_whose_packets_the_kernel_would_drop_is_refused(boxes: tuple[Box, Box]) -> None:
+    left, right = boxes
+    for box in boxes:
+        for name in ("all", "default", "eth0"):
+            box.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=1")
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "transport 10.99.0.1/32=10.99.0.2/32")
+    before = left.state()
+    said = left.order("protect")["refused"]
+    assert "`sysctl -w net.ipv4.conf.eth0.rp_filter=2`" in said
+    assert left.state() == before
+    left.stop()
+    for box in (left, right):
+        box.run("sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=2")
+    start_both(left, right, "aes256gcm16", "transport 10.99.0.1/32=10.99.0.2/32")
+    assert pings(left, "10.99.0.2")
+    left.stop()
+    right.stop()
+
+
+def test_transport_mode_of_one_port(boxes: tuple[Box, Box]) -> None:
+    left, right = boxes
+    words = "transport 10.99.0.1/32 6=10.99.0.2/32 6 5001"
+    start_both(left, right, "aes128ctr-sha256", words)
+    with on_the_wire(left) as seen:
+        transfers(left, right, "10.99.0.2", 100_000)
+        assert pings(left, "10.99.0.2"), "which goes in clear"
+    assert seen == ["1", "udp/4500"]
+    left.stop()
+    right.stop()
+
+
+def test_transport_mode_that_is_down_holds_its_traffic_but_not_ike(boxes: tuple[Box, Box]) -> None:
+    left, right = boxes
+    start = ("aes128gcm16", "transport 10.99.0.1/32=10.99.0.2/32")
+    left.start("10.99.0.1", "10.99.0.2", *start)
+    right.start("10.99.0.2", "10.99.0.1", start[0], mirrored(start[1]))
+    left.order("protect")
+    assert not pings(left, "10.99.0.2", count=1)
+    assert left.order("count")["acquired"] == ["peer/t0"]
+    left.order("ike")
+    right.order("heard")
+    left.order("unprotect")
+    assert pings(left, "10.99.0.2")
+    left.stop()
+    right.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "target", "wide"), [("10.9.0.7", "10.2.0.1", "0.0.0.0/0"), ("fd09::7", "fd02::1", "::/0")]
+)
+def test_an_assigned_address(boxes: tuple[Box, Box], address: str, target: str, wide: str) -> None:
+    """Mode config gave us an address: the tunnel's own selector is changed to it, and packets leave from it."""
+    left, right = boxes
+    before = left.state(), right.state()
+    size = 128 if ":" in address else 32
+    nothing = "::/128" if ":" in address else "0.0.0.0/32"
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", f"{nothing}={wide}")
+    right.start("10.99.0.2", "10.99.0.1", "aes256gcm16", f"{wide}={address}/{size}")
+    left.order(f"assign {address}")
+    left.order(f"selectors {address}/{size} {wide}")
+    for order in ("protect", "install"):
+        left.order(order)
+        right.order(order)
+    assert f"{address}/{size}" in left.run("ip", "addr", "show", "dev", "ikeview0")
+    assert pings(left, target), "no source address: the route chooses the assigned one"
+    assert pings(right, address, "-I", target)
+    carried = left.order("count")["in"]
+    assert carried == 6 * (84 if size == 32 else 104)
+    # another one later, as after a phase 1 that was made anew
+    other = address[:-1] + "9"
+    left.order(f"assign {other}")
+    left.order(f"release {address}")
+    left.order(f"selectors {other}/{size} {wide}")
+    left.order("remove")
+    right.order("remove")
+    right.order(f"selectors {wide} {other}/{size}")
+    for order in ("protect", "install"):
+        left.order(order)
+        right.order(order)
+    assert pings(left, target)
+    shown = left.run("ip", "addr", "show", "dev", "ikeview0")
+    assert f"{other}/{size}" in shown
+    assert f"{address}/{size}" not in shown
+    rules = left.run("ip", "-6" if size == 128 else "-4", "rule")
+    assert other in rules
+    assert address not in rules
     left.stop()
     right.stop()
     assert (left.state(), right.state()) == before

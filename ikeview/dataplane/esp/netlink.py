@@ -35,6 +35,10 @@ class Netlink:
         """Send a request that takes something away. Raises ``OSError``."""
         self._request(kind, _ACK, message)
 
+    def ask(self, kind: int, message: Any) -> list[Any]:
+        """The kernel's answer to a question about one thing, as messages of the request's class. Raises ``OSError``."""
+        return self._request(kind, _ACK, message)
+
     def dump(self, kind: int, message: Any) -> list[Any]:
         """All that the kernel has of a kind, as messages of the request's class. Raises ``OSError``."""
         return self._request(kind, _DUMP, message)

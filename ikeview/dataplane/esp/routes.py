@@ -3,15 +3,20 @@
 Every tunnel has a rule with its own selectors, so that a packet is taken by the same test as in RFC 4301: source,
 destination, protocol and ports. Rules look into a table of our own::
 
-    4498  fwmark BYPASS           goto 4501              our own IKE and ESP sockets, whatever the tunnels are
+    4498  fwmark BYPASS           goto 4503              our own IKE and ESP sockets, whatever the tunnels are
     4499  from 0.0.0.0/32         main, no default       only with 0.0.0.0/0: the box still reaches its own networks
     4500  from LOCAL to REMOTE    lookup 4500            once a tunnel
     4500  from 0.0.0.0/32 to REMOTE  lookup 4500         the box's own packets that have no source address yet
-    4501  nop
+    4501  iif lo                  main, no default       the same two for an assigned IPv6 address and ::/0
+    4502  from LOCAL to ::/0 if that is what source address selection says, lookup 4500
+    4503  nop
 
 In the table, REMOTE goes to the device with the box's own address inside LOCAL as source, if it has one; LOCAL is
 thrown back to the other tables, so that a wide REMOTE does not swallow the protected network itself; and REMOTE of a
 blocked tunnel is unreachable by a route that outlives the device: after ``kill -9`` nothing goes out in clear.
+
+In transport mode LOCAL and REMOTE are the outer addresses too. Marks keep what we send out of the tunnel; what comes in
+has none, so that the kernel, asked for the way back, names the device: strict reverse path filtering would drop it.
 """
 
 import contextlib
@@ -20,6 +25,7 @@ import socket
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
@@ -33,7 +39,8 @@ from ikeview.dataplane.plane import PlaneRefused
 BYPASS_MARK = 0x1CEE5
 """SO_MARK of sockets whose packets never go into a tunnel."""
 TABLE = 4500
-BYPASS_PRIORITY, CONNECTED_PRIORITY, TUNNEL_PRIORITY, END_PRIORITY = 4498, 4499, 4500, 4501
+BYPASS_PRIORITY, CONNECTED_PRIORITY, TUNNEL_PRIORITY = 4498, 4499, 4500
+LATE_CONNECTED_PRIORITY, SELECTED_PRIORITY, END_PRIORITY = 4501, 4502, 4503
 PROTOCOL = 145
 """Who made a rule or route (rtnetlink(7), RTPROT): by this number leftovers of ours are known."""
 DEVICE_METRIC, BLOCK_METRIC, THROW_METRIC = 10, 20, 30
@@ -45,6 +52,11 @@ _TO_TABLE, _GOTO, _NOP = 1, 2, 3
 _UNICAST, _UNREACHABLE, _THROW = 1, 7, 9
 _UNIVERSE, _LINK = 0, 253
 _MAIN_TABLE = 254
+_FIND_SOURCE = 0x10000
+"""FIB_RULE_FIND_SADDR of linux/fib_rules.h: a packet without source matches if source address selection would give it
+one of the rule's; IPv6 only."""
+_STRICT = 1
+"""Value of rp_filter; the larger of the interface's and that of ``all`` holds (Documentation/networking/ip-sysctl)."""
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.ENETDOWN)
 _RULE_ATTRIBUTES = frozenset(
     ("FRA_SRC", "FRA_DST", "FRA_PRIORITY", "FRA_TABLE", "FRA_FWMARK", "FRA_FWMASK", "FRA_IIFNAME", "FRA_GOTO",
@@ -69,6 +81,7 @@ class Rule:
     source_port: int = 0
     destination_port: int = 0
     no_default: bool = False
+    find_source: bool = False
 
     def message(self) -> fibmsg:
         """The request's body."""
@@ -95,6 +108,7 @@ class Rule:
         message["src_len"] = self.source.prefixlen if self.source else 0
         message["dst_len"] = self.destination.prefixlen if self.destination else 0
         message["action"] = self.action
+        message["flags"] = _FIND_SOURCE if self.find_source else 0
         message["attrs"] = attributes
         return message
 
@@ -129,8 +143,11 @@ class Route:
         return message
 
 
-def wanted(tunnel: TunnelSpec, device: int, own: Address | None) -> list[Route | Rule]:
-    """What a tunnel needs, in the order of making it. ``own``: an address of the box inside its local selector."""
+def wanted(
+    tunnel: TunnelSpec, device: int, own: Address | None, *, assigned: bool = False
+) -> list[Route | Rule]:
+    """What a tunnel needs, in the order of making it. ``own``: an address of the box inside its local selector;
+    ``assigned``: that is one on the device itself."""
     local, remote = tunnel.local.network, tunnel.remote.network
     version = remote.version
     needs: list[Route | Rule] = [Route(remote, _UNICAST, DEVICE_METRIC, device, own)]
@@ -163,6 +180,9 @@ def wanted(tunnel: TunnelSpec, device: int, own: Address | None) -> list[Route |
     elif own is not None and remote.prefixlen:
         # IPv6 cannot ask for "no source yet", so this takes all of the box's own packets to the network
         needs.append(replace(traffic, source=None, interface="lo"))
+    elif assigned:
+        needs.append(Rule(6, LATE_CONNECTED_PRIORITY, table=_MAIN_TABLE, interface="lo", no_default=True))
+        needs.append(replace(traffic, priority=SELECTED_PRIORITY, find_source=True))
     return needs
 
 
@@ -185,9 +205,12 @@ class Routes:
         """Send the tunnel's traffic into the device. Raises ``PlaneRefused``, and then nothing has changed."""
         if tunnel.full_name in self._tunnels:
             return
+        if tunnel.mode == "transport" and tunnel.local.network.version == 4:
+            self._check_way_back(tunnel)
         done: list[Route | Rule] = []
         try:
-            for need in wanted(tunnel, self._device, self._own_address(tunnel.local.network)):
+            own, assigned = self._own_address(tunnel.local.network)
+            for need in wanted(tunnel, self._device, own, assigned=assigned):
                 if not self._users[need]:
                     self._netlink.create(_NEW_ROUTE if isinstance(need, Route) else _NEW_RULE, need.message())
                 self._users[need] += 1
@@ -227,9 +250,10 @@ class Routes:
             if error.errno not in _GONE:
                 raise
 
-    def _own_address(self, network: Network) -> Address | None:
+    def _own_address(self, network: Network) -> tuple[Address | None, bool]:
+        """An address of the box in the network, and whether it is one of the device's."""
         if not network.prefixlen:
-            return None
+            return None, False
         question = ifaddrmsg()
         question["family"] = _family(network.version)
         for answer in self._netlink.dump(_GET_ADDRESS, question):
@@ -237,8 +261,30 @@ class Routes:
             with contextlib.suppress(ValueError, TypeError):
                 address = ip_address(text)
                 if address in network and not address.is_loopback and not address.is_link_local:
-                    return address
-        return None
+                    return address, answer["index"] == self._device
+        return None, False
+
+    def _check_way_back(self, tunnel: TunnelSpec) -> None:
+        """Raises ``PlaneRefused`` if the kernel would drop what the other host sends."""
+        question = rtmsg()
+        question["family"] = _family(4)
+        question["dst_len"] = 32
+        question["attrs"] = [
+            ("RTA_DST", str(tunnel.remote.network.network_address)),
+            ("RTA_SRC", str(tunnel.local.network.network_address)),
+            ("RTA_MARK", BYPASS_MARK),
+        ]
+        try:
+            answers = self._netlink.ask(_GET_ROUTE, question)
+            name = socket.if_indextoname(answers[0].get_attr("RTA_OIF"))
+        except (OSError, IndexError, TypeError):
+            # no way there yet, or no such address; a way that comes up later is not looked at
+            return
+        if max(map(_path_filter, ("all", name))) == _STRICT:
+            raise PlaneRefused(
+                f"{tunnel.full_name}: transport mode in userspace does not work with strict reverse path filtering on"
+                f" {name}; allow the loose one with `sysctl -w net.ipv4.conf.{name}.rp_filter=2`"
+            )
 
     def _remove_leftovers(self) -> None:
         for version in (4, 6):
@@ -253,6 +299,13 @@ class Routes:
                 if found["proto"] == PROTOCOL and found.get_attr("RTA_TABLE") == TABLE:
                     attributes = frozenset(("RTA_TABLE", "RTA_DST", "RTA_PRIORITY"))
                     self._delete(_DELETE_ROUTE, _copy(found, "family dst_len proto type scope", attributes))
+
+
+def _path_filter(interface: str) -> int:
+    try:
+        return int(Path(f"/proc/sys/net/ipv4/conf/{interface}/rp_filter").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _family(version: int) -> int:
