@@ -1,70 +1,25 @@
 """Names, against a name server of the test's own on loopback."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
-import dns.flags
-import dns.message
-import dns.rcode
+import dns.name
 import dns.resolver
-import dns.rrset
 import pytest
 
 from ikeview.engine import names
 from ikeview.engine.names import Found, look_up
+from tests.support.name_server import NameServer
 from tests.unit.engine.fakes import udp
 
 SYSTEM = socket.getaddrinfo
 
-Answers = dict[tuple[str, str], list[tuple[str, int, str, str]]]
-
-
-class NameServer:
-    """Answers with what ``records`` has for a question, by name and type: owner, TTL, type and value."""
-
-    def __init__(self) -> None:
-        self.records: Answers = {}
-        self.silent_about: set[str] = set()
-        self.asked: list[tuple[str, str]] = []
-        self.sock = udp()
-        self.port = self.sock.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        self.sock.settimeout(None)
-        while True:
-            data, sender = self.sock.recvfrom(4096)
-            if not data:
-                return
-            query = dns.message.from_wire(data)
-            [question] = query.question
-            key = (question.name.to_text(), dns.rdatatype.to_text(question.rdtype))
-            self.asked.append(key)
-            if key[1] in self.silent_about:
-                continue
-            reply = dns.message.make_response(query)
-            reply.flags |= dns.flags.RA
-            reply.answer = [dns.rrset.from_text(owner, ttl, "IN", kind, value)
-                            for owner, ttl, kind, value in self.records.get(key, [])]
-            if not any(name == key[0] for name, _ in self.records):
-                reply.set_rcode(dns.rcode.NXDOMAIN)
-            self.sock.sendto(reply.to_wire(), sender)
-
-    def close(self) -> None:
-        with udp() as waker:
-            waker.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join(10)
-        self.sock.close()
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NameServer]:
     """Also: a hosts file of the test's own, and a system's resolver that knows only what that has."""
-    made = NameServer()
+    made = NameServer(udp())
     hosts = tmp_path / "hosts"
     hosts.write_text("# 192.0.2.9 commented.example\n192.0.2.1\tgw.hosts.example GW # not-this\n\nnonsense\n")
     monkeypatch.setattr(names, "_HOSTS", hosts)
@@ -85,8 +40,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NameServ
         return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.0.2.1", 0))] * 2
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield made
-    made.close()
+    with made:
+        yield made
 
 
 def found(*addresses: str, ttl: float) -> Found:
