@@ -511,7 +511,7 @@ def _check_issued(certificate: Certificate, issuer: Certificate) -> None:
                 f"the certificate of {certificate} is signed with {broken}, which can be forged: have it issued anew "
                 "with SHA-256"
             )
-        if not _same_algorithm(certificate.der, read.tbs_certificate_bytes):
+        if not _consistent(certificate.der, read.tbs_certificate_bytes):
             raise BadCertificate(f"the certificate of {certificate} contradicts itself about its signature")
         if not _signed(certificate.der, issuer.der):
             raise _NotSigned(
@@ -520,16 +520,24 @@ def _check_issued(certificate: Certificate, issuer: Certificate) -> None:
             )
 
 
-def _same_algorithm(der: bytes, signed: bytes) -> bool:
-    """The algorithm stands inside what is signed and outside, and must be the same (RFC 5280 section 4.1.1.2)."""
+def _consistent(der: bytes, signed: bytes) -> bool:
+    """Of a certificate or list: the algorithm stands inside what is signed and outside, and must be the same (RFC 5280
+    sections 4.1.1.2 and 5.1.1.2); the signature is of whole octets, so that nothing can be changed without breaking it.
+    """
     _, start, end = names.take(der, 0, len(der))
     _, _, at = names.take(der, start, end)
-    outer = der[at : names.take(der, at, end)[2]]
+    after = names.take(der, at, end)[2]
+    outer = der[at:after]
+    _, start, end = names.take(der, after, end)
+    if start == end or der[start]:
+        return False
     _, at, end = names.take(signed, 0, len(signed))
+    # behind version and serial number, each if there
     tag, _, after = names.take(signed, at, end)
-    if tag == 0xA0:
-        _, _, after = names.take(signed, after, end)
-    return signed[after : names.take(signed, after, end)[2]] == outer
+    while tag != names.SEQUENCE:
+        at = after
+        tag, _, after = names.take(signed, at, end)
+    return signed[at:after] == outer
 
 
 def _issuer_key(issuer: Certificate) -> _IssuerKey:
@@ -707,6 +715,8 @@ def _list_problem(found: RevocationList, certificate: Certificate, issuer: Certi
         hashed = read.signature_hash_algorithm
         if hashed is not None and hashed.name in _BROKEN_HASHES:
             return f"the revocation list of {found} is signed with {_BROKEN_HASHES[hashed.name]}, which can be forged"
+        if not _consistent(found.der, read.tbs_certlist_bytes):
+            return f"the revocation list of {found} contradicts itself about its signature"
         if not _list_signed(found.der, issuer.der):
             return f"the revocation list of {found} is not signed with the key of the authority"
         for extension in read.extensions:

@@ -263,7 +263,7 @@ def parse_name(text: str) -> bytes:
 def parse_written(text: str) -> tuple[tuple[Written, ...], ...]:
     """The attributes of a name as text: RFC 4514 with commas or semicolons, or each behind a slash (``/C=CH/CN=gw``);
     values bare, with escapes, in quotes or as ``#`` and hex. Raises ``BadName``."""
-    text = text.strip()
+    text = text.lstrip()
     slashes = text.startswith("/")
     if slashes:
         text = text[1:]
@@ -379,8 +379,10 @@ def _escape(text: str) -> str:
         return "\\2a"
     out: list[str] = []
     for index, letter in enumerate(text):
-        edge = (letter == " " and index in (0, len(text) - 1)) or (letter == "#" and index == 0)
-        if letter in _ESCAPED or edge:
+        if letter == " " and index in (0, len(text) - 1):
+            # so that no stripping takes it away
+            out.append("\\20")
+        elif letter in _ESCAPED or (letter == "#" and index == 0):
             out.append(f"\\{letter}")
         elif letter.isprintable():
             out.append(letter)

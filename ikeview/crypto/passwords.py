@@ -11,8 +11,14 @@ from ikeview.crypto.secret import Secret
 _LOG_N, _R, _P = 14, 8, 1
 """About 16 MB and 50 ms: a stolen file costs its thief that for each guess."""
 _SALT_SIZE, _KEY_SIZE = 16, 32
-_FORM = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
+_SALT_SIZES, _KEY_SIZES = range(8, 65), range(16, 65)
+"""Of hashes that others made: a shorter key would fit too many passwords."""
+_FORM = re.compile(
+    r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{1,90})\$([A-Za-z0-9+/]{1,90})"
+)
 _MOST_MEMORY = 256 << 20
+_MOST_WORK = 4 * _MOST_MEMORY
+"""Octets that one check may fill, and may write in all: a hash in a file must not stop the gateway."""
 
 
 class BadPasswordHash(ValueError):
@@ -46,7 +52,7 @@ class PasswordHash:
             salt, key = _decoded(found[4]), _decoded(found[5])
         except ValueError:
             raise wrong from None
-        if not (log_n >= 1 and r and p and salt and key) or 128 * r * (1 << log_n) > _MOST_MEMORY or p > 16:
+        if len(salt) not in _SALT_SIZES or len(key) not in _KEY_SIZES or not _bearable(log_n, r, p):
             raise wrong
         return cls(log_n, r, p, Secret(salt), Secret(key))
 
@@ -59,6 +65,11 @@ class PasswordHash:
         """The text that ``parse`` takes: for a file that its owner alone can read."""
         salt, key = (base64.b64encode(each.reveal()).decode().rstrip("=") for each in (self.salt, self.key))
         return f"$scrypt$ln={self.log_n},r={self.r},p={self.p}${salt}${key}"
+
+
+def _bearable(log_n: int, r: int, p: int) -> bool:
+    # N is above 1 and below 2^(128 r / 8) (RFC 7914 section 2)
+    return 1 <= log_n < 16 * r and p >= 1 and 128 * r << log_n <= _MOST_MEMORY and 128 * r * p << log_n <= _MOST_WORK
 
 
 def _decoded(text: str) -> bytes:

@@ -32,7 +32,7 @@ def _contents(peer: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     if "password_file" in xauth:
         yield xauth["password_file"], b"the password\n"
     if "users_file" in xauth:
-        stored = PasswordHash(1, 1, 1, Secret(b"salt"), Secret(b"key")).text()
+        stored = PasswordHash(1, 1, 1, Secret(b"salt" * 4), Secret(b"key!" * 4)).text()
         yield xauth["users_file"], f"alice:{stored}\n".encode()
     authority = Authority.root()
     if "cert_file" in auth:
