@@ -7,6 +7,7 @@ from typing import Any
 from ikeview.core.entropy import Entropy
 from ikeview.core.facts import Fact
 from ikeview.core.outputs import Output
+from ikeview.core.places import Places
 from ikeview.core.policy import Policy
 from ikeview.core.specs import Address
 from ikeview.core.timers import Timer, Timers
@@ -29,8 +30,15 @@ class Context:
     out: list[Output | Fact] = field(default_factory=list)
     cookies: dict[bytes, Any] = field(default_factory=dict)
     spis: dict[int, Any] = field(default_factory=dict)
+    peers: dict[str, Any] = field(default_factory=dict)
+    """All peers by name."""
+    places: Places = field(default_factory=Places)
     leases: dict[str, dict[str, Address]] = field(default_factory=dict)
-    """By peer, then by identity: who has which address of the peer's pool."""
+    """By peer and by identity or user: which address of the peer's pool that one has."""
+    enrol: Callable[[Any, str], None] = lambda peer, member_of: None
+    """Make a peer known that has come under a configuration for many, by that peer's name."""
+    dismiss: Callable[[Any], None] = lambda peer: None
+    """It has gone."""
     half_open: int = 0
     """Negotiations over all peers in which we are the responder and the peer is not authenticated yet."""
     spares: dict[Group, KeyPair] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from ikeview.core.facts import (
     OrderRefused,
     OrderTaken,
     PeerConfigured,
+    PeerRemoved,
     PlaneProblem,
     Sample,
     TunnelConfigured,
@@ -34,6 +35,7 @@ from ikeview.core.inputs import (
     FirstUse,
     Input,
     Located,
+    PasswordVerified,
     PeerSeen,
     PlaneTrouble,
     Stop,
@@ -43,9 +45,9 @@ from ikeview.core.inputs import (
 from ikeview.core.lifecycle import Tunnel
 from ikeview.core.limiter import Limiter
 from ikeview.core.orders import Initiate, Order, Probe, RekeyPhase2, RenewPhase1, Terminate
-from ikeview.core.outputs import Direction, Output, Protect, Send, Spot
+from ikeview.core.outputs import Direction, Output, Protect, Send, Spot, Unprotect
 from ikeview.core.refusals import Discard
-from ikeview.core.specs import Address, PeerSpec, Start
+from ikeview.core.specs import Address, PeerSpec, Start, TunnelSpec
 from ikeview.core.timers import Timer
 from ikeview.crypto.groups import GROUPS
 from ikeview.wire.header import HEADER_SIZE, MAX_MESSAGE, NO_COOKIE, Header
@@ -79,11 +81,13 @@ class PeerMachine(Protocol):
     def rekey(self, now: float, tunnel: Tunnel) -> str: ...
     def renew(self, now: float) -> str: ...
     def probe(self, now: float) -> str: ...
-    def first(self, now: float, arrival: Arrival, header: Header) -> None: ...
+    def takes(self, exchange_type: int) -> bool: ...
+    def first(self, now: float, arrival: Arrival, header: Header, rivals: list[Any]) -> None: ...
     def message(self, now: float, arrival: Arrival, header: Header) -> None: ...
     def located(self, now: float, event: Located) -> None: ...
     def unreachable(self, now: float, event: Unreachable) -> None: ...
     def esp_seen(self, now: float, remote: Spot) -> None: ...
+    def password_verified(self, now: float, event: PasswordVerified) -> None: ...
     def fire(self, now: float, timer: Timer, subject: str) -> None: ...
 
 
@@ -103,7 +107,8 @@ class Endpoint:
         limiter: Limiter,
     ) -> None:
         self._context = context
-        self._peers = {peer.spec.name: peer for peer in peers}
+        self._peers: dict[str, PeerMachine] = context.peers
+        self._peers.update((peer.spec.name, peer) for peer in peers)
         self._tunnels = {name: peer for peer in peers for name in peer.tunnels}
         self._exchanges = exchanges
         self._stranger = stranger
@@ -113,21 +118,44 @@ class Endpoint:
         self._untold: dict[DropReason, tuple[int, int]] = {}
         """Datagrams of strangers since the last telling: how many, and their octets."""
         self._counted: dict[str, Sample] = {}
+        context.enrol, context.dismiss = self._enrol, self._dismiss
+        for peer in peers:
+            context.places.add(peer)
 
     # -- in and out --------------------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
         """Tell what is configured, protect the tunnels' traffic, begin what starts at boot."""
-        emit = self._context.emit
         for peer in self._peers.values():
-            emit(_peer_configured(peer.spec))
-            for spec in peer.spec.tunnels:
-                emit(_tunnel_configured(peer.spec, spec))
-                emit(Protect(spec))
+            self._tell_configured(peer)
         for peer in self._peers.values():
             if peer.spec.proposals:
                 self._context.prepare(peer.spec.proposals[0].group)
             peer.start(now)
+
+    def _tell_configured(self, peer: PeerMachine, member_of: str = "") -> None:
+        self._context.emit(_peer_configured(peer.spec, member_of))
+        for tunnel in peer.tunnels.values():
+            self._context.emit(tunnel_configured(tunnel.spec))
+            if not tunnel.spec.unresolved:
+                self._context.emit(Protect(tunnel.spec))
+
+    def _enrol(self, peer: PeerMachine, member_of: str) -> None:
+        """One more peer that connects under a configuration that is there."""
+        self._peers[peer.spec.name] = peer
+        for name in peer.tunnels:
+            self._tunnels[name] = peer
+        self._tell_configured(peer, member_of)
+
+    def _dismiss(self, peer: PeerMachine) -> None:
+        """It has gone."""
+        self._context.places.remove(peer)
+        del self._peers[peer.spec.name]
+        for name, tunnel in peer.tunnels.items():
+            del self._tunnels[name]
+            if not tunnel.spec.unresolved:
+                self._context.emit(Unprotect(tunnel.spec))
+        self._context.emit(PeerRemoved(peer.spec.name))
 
     def take(self, now: float, event: Input) -> None:
         """One thing that happened."""
@@ -141,15 +169,18 @@ class Endpoint:
                 if peer is not None:
                     peer.located(now, event)
             case Unreachable():
-                for peer in self._peers.values():
-                    if peer.address == event.remote.host:
-                        peer.unreachable(now, event)
+                for peer in self._context.places.at(event.remote.host):
+                    peer.unreachable(now, event)
             case EchoAnswered():
                 peer = self._peers.get(event.peer)
                 if peer is not None:
                     peer.keepalive.echoes.answered(now, event)
+            case PasswordVerified():
+                peer = self._peers.get(event.peer)
+                if peer is not None:
+                    peer.password_verified(now, event)
             case Stop():
-                for peer in self._peers.values():
+                for peer in list(self._peers.values()):
                     peer.stop(now)
             case Counters():
                 self._counters(now, event)
@@ -196,7 +227,9 @@ class Endpoint:
                 self._context.make_spare(GROUPS[subject])
                 # one at a time: what is more urgent may have come meanwhile
                 return
-            self._peers[peer].fire(now, timer, subject)
+            owner = self._peers.get(peer)
+            if owner is not None:
+                owner.fire(now, timer, subject)
 
     def drain(self) -> list[Output | Fact]:
         """What came of it, in order."""
@@ -221,11 +254,13 @@ class Endpoint:
             if header.responder_cookie == NO_COOKIE and header.initiator_cookie not in self._context.cookies:
                 if header.next_payload == PayloadType.FRAGMENT:
                     raise Discard(DropReason.BAD_FRAGMENT, "first messages are taken whole")
-                peer = self._for_address(arrival.remote.host)
-                if peer is None:
+                rivals = self._context.places.candidates(arrival.remote.host)
+                if not rivals:
                     self._unknown(now, arrival, header)
                     raise Discard(DropReason.UNKNOWN_PEER, str(arrival.remote.host))
-                peer.first(now, arrival, header)
+                rivals = [each for each in rivals if each.takes(header.exchange_type)] or rivals[:1]
+                peer = rivals[0]
+                peer.first(now, arrival, header, rivals)
                 return
             peer = self._context.cookies.get(header.initiator_cookie) or self._context.cookies.get(
                 header.responder_cookie
@@ -286,24 +321,6 @@ class Endpoint:
             if header.message_id:
                 raise Discard(DropReason.BAD_MESSAGE_ID, f"{header.message_id:08x} in a first message")
         return header
-
-    def _for_address(self, host: Address) -> PeerMachine | None:
-        """The peer at that address: the one known to be there, else the narrowest network, else one from anywhere."""
-        best: PeerMachine | None = None
-        best_length = -2
-        for peer in self._peers.values():
-            spec = peer.spec
-            if peer.address == host or host in peer.whereabouts.addresses:
-                return peer
-            if spec.remote_network is not None and host in spec.remote_network:
-                length = spec.remote_network.prefixlen
-            elif spec.remote == "any":
-                length = -1
-            else:
-                continue
-            if length > best_length:
-                best, best_length = peer, length
-        return best
 
     def _unknown(self, now: float, arrival: Arrival, header: Header) -> None:
         """Tell a stranger once in a while that it is one; never more octets than it sent."""
@@ -420,7 +437,7 @@ def _described(order: Order) -> tuple[str, str, str]:
             return "probe", peer, ""
 
 
-def _peer_configured(spec: PeerSpec) -> PeerConfigured:
+def _peer_configured(spec: PeerSpec, member_of: str = "") -> PeerConfigured:
     keepalive = spec.keepalive
     words = "off"
     if keepalive.method != "off":
@@ -429,13 +446,15 @@ def _peer_configured(spec: PeerSpec) -> PeerConfigured:
     return PeerConfigured(
         spec.name, spec.remote, spec.mode, spec.role, spec.auth_method, str(spec.local_id or ""),
         str(spec.remote_id or ""), tuple(str(suite) for suite in spec.proposals), spec.lifetime, words,
-        spec.warnings,
+        spec.warnings, member_of,
     )
 
 
-def _tunnel_configured(peer: PeerSpec, spec: Any) -> TunnelConfigured:
+def tunnel_configured(spec: TunnelSpec) -> TunnelConfigured:
+    """The fact of a tunnel's configuration, told again when mode config has given it its selectors."""
     return TunnelConfigured(
-        spec.full_name, peer.name, spec.mode, str(spec.local), str(spec.remote),
+        spec.full_name, spec.peer, spec.mode, "dynamic" if spec.local_unresolved else str(spec.local),
+        "dynamic" if spec.remote_unresolved else str(spec.remote),
         tuple(str(suite) for suite in spec.proposals), spec.lifetime, spec.lifebytes or 0, spec.rekey_margin,
         str(spec.start), str(spec.when_down),
     )

@@ -42,6 +42,7 @@ class DropReason(StrEnum):
     PROBE_SEQUENCE = "keepalive answer with a wrong sequence number"
     SWITCHED_OFF = "not allowed by the configuration"
     BAD_FRAGMENT = "fragment that belongs to no message"
+    BAD_SIGNATURE = "signature does not match"
 
 
 class Cause(StrEnum):

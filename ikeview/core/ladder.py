@@ -1,8 +1,8 @@
 """The RFC's diagram of an exchange, read as its specification.
 
 ``HDR, SA -->`` is a row sent by the initiator, ``<-- HDR*, IDir, HASH_R`` one by the responder, encrypted; brackets
-mark what may be there. Everything that must agree with the diagram is made from the rows: payload checks, turns,
-encryption, the ladder on the screen.
+mark what may be there (``HDR[*]``: sent encrypted, taken in clear too). Everything that must agree with the diagram is
+made from the rows: payload checks, turns, encryption, the ladder on the screen.
 """
 
 import re
@@ -61,6 +61,8 @@ class Row:
     required: tuple[PayloadType, ...]
     optional: tuple[tuple[PayloadType, ...], ...]
     text: str
+    clear_allowed: bool = False
+    """Sent encrypted, but taken in clear as well."""
 
     @property
     def arrow(self) -> str:
@@ -99,6 +101,8 @@ def ladder(diagram: str) -> tuple[Row, ...]:
         else:
             raise ValueError(f"no arrow in {line!r}")
         text = re.sub(r"\s+", " ", text)
+        clear_allowed = text.startswith("HDR[*]")
+        text = text.replace("HDR[*]", "HDR*")
         groups = re.findall(r"\[([^\]]*)\]", text)
         plain = re.sub(r"\[[^\]]*\]", "", text)
         head, *names = [word.strip() for word in plain.split(",") if word.strip()] or [""]
@@ -115,6 +119,7 @@ def ladder(diagram: str) -> tuple[Row, ...]:
                 tuple(_PAYLOADS[name] for name in names),
                 tuple(tuple(_PAYLOADS[name] for name in _words([group])) for group in groups),
                 text,
+                clear_allowed,
             )
         )
     return tuple(rows)

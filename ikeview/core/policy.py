@@ -25,7 +25,15 @@ class Policy:
     half_open_for_peer: int = 5
     """Negotiations begun by one peer that are not authenticated yet."""
     half_open_total: int = 1024
-    """The same over all peers."""
+    """The same over all peers..."""
+    half_open_reserved: int = 256
+    """...of which these are for peers whose address is known: strangers must not keep them out."""
+    transaction_patience: float = 30.0
+    """How long the peer may take to begin XAUTH or mode config, and each of them to come to its end."""
+    members_most: int = 4096
+    """Peers that are connected under one configuration at once."""
+    member_life: float = 60.0
+    """How long one that has nothing any more is still shown."""
     fragment_packet: int = 1280
     """A message of which the IP packet would be larger may go in fragments: what every link of IPv6 carries, and nearly
     every path of IPv4."""

@@ -65,6 +65,9 @@ class Exchange:
     responder_resends: bool
     """Whether the responder sends again on its own: only where the initiator is authenticated already (RFC 2409 section
     5.5 has three messages, so a lost last one leaves the responder waiting)."""
+    refined: Callable[[Any], "Exchange | None"] = lambda stage: None
+    """Which variant of the exchange it turns out to be, once a stage says so: the rows up to that one are the same in
+    all variants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +230,14 @@ class Run:
     def _commit(self, stage: Any, riders: tuple[Rider, ...], channel: Channel | None) -> None:
         """The one place where a run moves on. The stage that first knows the keys brings the channel along."""
         self.stage, self.riders = stage, riders
+        self.exchange = self.exchange.refined(stage) or self.exchange
         self.channel = channel or getattr(stage, "channel", None)
         self.position += 1
 
     def _decode(self, row: Row, header: Header, datagram: bytes) -> tuple[Chain, Channel | None]:
         encrypted = bool(header.flags & Flag.ENCRYPTION)
         channel = self.channel
-        if not row.encrypted:
+        if not row.encrypted or (row.clear_allowed and not encrypted):
             if encrypted:
                 raise Discard(DropReason.BAD_FLAGS, f"message {row.number} must not be encrypted")
             return read_chain(header.next_payload, datagram, HEADER_SIZE), channel

@@ -146,6 +146,21 @@ class TunnelSpec:
     """``remote`` is what mode config gives the peer, or its own address; until then it holds 0.0.0.0/32."""
 
     @property
+    def local_unresolved(self) -> bool:
+        """Whether mode config has still to give us our selector."""
+        return self.local_dynamic and self.local.network.network_address.is_unspecified
+
+    @property
+    def remote_unresolved(self) -> bool:
+        """Whether the peer's selector is still to be learned."""
+        return self.remote_dynamic and self.remote.network.network_address.is_unspecified
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether a selector is still to be learned."""
+        return self.local_unresolved or self.remote_unresolved
+
+    @property
     def full_name(self) -> str:
         """``peer/name``, by which the tunnel is known everywhere."""
         return f"{self.peer}/{self.name}"
@@ -199,9 +214,26 @@ class PeerSpec:
     """What is weak about all this and why, a sentence each."""
 
     @property
+    def anywhere(self) -> bool:
+        """Whether the peer's address is not known beforehand: ``remote`` is ``any`` or a network."""
+        return self.remote == "any" or self.remote_network is not None
+
+    @property
     def can_initiate(self) -> bool:
         """Whether we may send the first message: there is an address to send it to, and the role allows it."""
-        return self.role != "responder" and self.remote != "any" and self.remote_network is None
+        return self.role != "responder" and not self.anywhere
+
+    @property
+    def many(self) -> bool:
+        """Whether several peers may connect under this configuration at once: each has traffic of its own, and they
+        can be told apart, by identity or by user."""
+        told_apart = self.remote_id is None or self.remote_id.exact is None or self.serves_users
+        return self.anywhere and told_apart and all(tunnel.remote_dynamic for tunnel in self.tunnels)
+
+    @property
+    def serves_users(self) -> bool:
+        """Whether we ask for users by XAUTH."""
+        return self.xauth is not None and self.xauth.server
 
 
 @dataclass(frozen=True, slots=True)

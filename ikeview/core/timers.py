@@ -58,6 +58,13 @@ class Timers:
         for timer in Timer:
             self._at.pop((timer, key), None)
 
+    def rename(self, old: Key, new: Key) -> None:
+        """Every timer of one key belongs to another from now on."""
+        for timer in Timer:
+            at = self._at.pop((timer, old), None)
+            if at is not None:
+                self.set(timer, new, at)
+
     def get(self, timer: Timer, key: Key) -> float | None:
         """When it runs out, if it runs."""
         return self._at.get((timer, key))

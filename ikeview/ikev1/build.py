@@ -15,7 +15,10 @@ from ikeview.wire.header import Header
 from ikeview.wire.numbers import ExchangeType, NotifyType, ProtocolId
 from ikeview.wire.payloads import Notify
 
-_EXCHANGES = frozenset({ExchangeType.MAIN_MODE, ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL})
+_EXCHANGES = frozenset({
+    ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE, ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL,
+    ExchangeType.TRANSACTION,
+})
 
 
 NO_LEASES: Mapping[str, tuple[tuple[str, Address], ...]] = {}
@@ -40,7 +43,7 @@ def build_endpoint(
     limiter = Limiter(policy.notify_rate, policy.notify_total, policy.notify_burst)
 
     def stranger(header: Header) -> bytes:
-        if header.exchange_type != ExchangeType.MAIN_MODE:
+        if header.exchange_type not in (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE):
             # an Informational message is never answered with one: two ends would go on for ever
             return b""
         cookies = Cookies(header.initiator_cookie, entropy.octets("cookie", 8))

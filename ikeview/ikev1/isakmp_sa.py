@@ -1,6 +1,7 @@
-"""An established ISAKMP SA (RFC 2408 section 2.1): what outlives its Main Mode."""
+"""An ISAKMP SA (RFC 2408 section 2.1): what outlives its Main or Aggressive Mode."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ikeview.core.context import Context
 from ikeview.core.facts import DropReason
@@ -9,18 +10,33 @@ from ikeview.core.identity import Identity
 from ikeview.core.negotiation import Negotiation
 from ikeview.core.outputs import Send, Spot
 from ikeview.core.refusals import Discard
-from ikeview.core.specs import Role
+from ikeview.core.specs import Address, Role
+from ikeview.crypto.suites import Phase1Suite
 from ikeview.ikev1 import informational
+from ikeview.ikev1.authentication import Candidate
 from ikeview.ikev1.keys import Cookies, Phase1Keys
 from ikeview.ikev1.nat import NatTraversal
+from ikeview.ikev1.phase1_steps import Authenticated
+from ikeview.ikev1.vendor_ids import VendorIds
 from ikeview.wire.header import Header
 from ikeview.wire.message import Chain
 from ikeview.wire.payloads import Payload
 
 
+class Await(StrEnum):
+    """What has to happen before an ISAKMP SA is used."""
+
+    NOTHING = ""
+    USER = "XAUTH"
+    CONFIG = "mode config"
+
+
 @dataclass(slots=True)
 class IsakmpSa:
-    """Keys, ends and the exchanges that run under it. ``main_mode`` stays to answer duplicates of its last messages."""
+    """Keys, ends and the exchanges that run under it. ``phase1`` stays to answer duplicates of its last messages.
+
+    ``admitted``: XAUTH and mode config, where they are asked for, are over, and other exchanges may run under it.
+    """
 
     peer: str
     cookies: Cookies
@@ -31,12 +47,22 @@ class IsakmpSa:
     remote: Spot
     floated: bool
     nat: NatTraversal
-    dpd: bool
-    local_id: Identity
+    vendors: VendorIds
+    candidate: Candidate
     remote_id: Identity
     established_at: float
     lifetime: float
-    main_mode: Negotiation
+    phase1: Negotiation
+    admitted: bool = False
+    awaits: Await = Await.NOTHING
+    contact: bool = False
+    """The peer has said INITIAL-CONTACT, which counts once it is known who it is."""
+    user: str = ""
+    """Whom XAUTH has authenticated: the peer's user, or ours."""
+    assigned: Address | None = None
+    """What mode config has given to the peer, or to us."""
+    transactions: dict[int, Negotiation] = field(default_factory=dict)
+    """XAUTH and mode config, as ``quick_modes``."""
     quick_modes: dict[int, Negotiation] = field(default_factory=dict)
     """By message ID; finished ones stay a while to answer duplicates."""
     used: set[int] = field(default_factory=set)
@@ -57,6 +83,28 @@ class IsakmpSa:
     missed: int = 0
 
     @property
+    def dpd(self) -> bool:
+        """Whether the peer answers keepalives (RFC 3706 section 5.1)."""
+        return self.vendors.dpd
+
+    @property
+    def serves_user(self) -> bool:
+        """Whether it is for us to ask for the user."""
+        return self.candidate.scheme.client is self.role.other
+
+    @property
+    def local_id(self) -> Identity:
+        """What we call ourselves."""
+        return self.candidate.local_id
+
+    @property
+    def suite(self) -> Phase1Suite:
+        """What phase 1 agreed on."""
+        stage = self.phase1.run.stage
+        assert isinstance(stage, Authenticated)
+        return stage.secured.chosen.suite
+
+    @property
     def our_cookie(self) -> bytes:
         """The one of the pair that is ours."""
         return self.cookies.initiator if self.role is Role.INITIATOR else self.cookies.responder
@@ -69,7 +117,7 @@ class IsakmpSa:
     @property
     def fragmentation(self) -> Fragmentation:
         """How large messages under it go."""
-        return self.main_mode.fragmentation
+        return self.phase1.fragmentation
 
     @property
     def running(self) -> int:

@@ -50,6 +50,11 @@ def skeyid_psk(hash_: Hash, secret: Secret, nonce_i: bytes, nonce_r: bytes) -> S
     return Secret(hash_.prf(secret.reveal(), nonce_i + nonce_r))
 
 
+def skeyid_signature(hash_: Hash, shared: Secret, nonce_i: bytes, nonce_r: bytes) -> Secret:
+    """SKEYID = prf(Ni_b | Nr_b, g^xy) (section 5.1): with signatures, key and data are the other way round."""
+    return Secret(hash_.prf(nonce_i + nonce_r, shared.reveal()))
+
+
 def derive_phase1(hash_: Hash, cipher: Cipher, skeyid: Secret, shared: Secret, cookies: Cookies) -> Phase1Keys:
     """SKEYID_d, SKEYID_a and SKEYID_e from SKEYID and g^xy (section 5); the latter stretched to the cipher's key."""
     tail = shared.reveal() + cookies.both
@@ -75,16 +80,23 @@ def initial_iv(hash_: Hash, cipher: Cipher, public_i: bytes, public_r: bytes) ->
     return hash_.digest(public_i + public_r)[: cipher.block_size]
 
 
-def hash_i(keys: Phase1Keys, public_i: bytes, public_r: bytes, cookies: Cookies, sa_i: bytes, id_i: bytes) -> bytes:
-    """HASH_I (section 5); ``sa_i`` and ``id_i`` are payload bodies as they crossed the wire."""
+def hash_i(
+    keys: Phase1Keys, public_i: bytes, public_r: bytes, cookies: Cookies, sa_i: bytes, id_i: bytes,
+    hash_: Hash | None = None,
+) -> bytes:
+    """HASH_I (section 5); ``sa_i`` and ``id_i`` are payload bodies as they crossed the wire, ``hash_`` the hash of its
+    own that ECDSA has (RFC 4754 section 3)."""
     data = public_i + public_r + cookies.initiator + cookies.responder + sa_i + id_i
-    return keys.hash.prf(keys.skeyid.reveal(), data)
+    return (hash_ or keys.hash).prf(keys.skeyid.reveal(), data)
 
 
-def hash_r(keys: Phase1Keys, public_i: bytes, public_r: bytes, cookies: Cookies, sa_i: bytes, id_r: bytes) -> bytes:
+def hash_r(
+    keys: Phase1Keys, public_i: bytes, public_r: bytes, cookies: Cookies, sa_i: bytes, id_r: bytes,
+    hash_: Hash | None = None,
+) -> bytes:
     """HASH_R (section 5): over the initiator's SA as well."""
     data = public_r + public_i + cookies.responder + cookies.initiator + sa_i + id_r
-    return keys.hash.prf(keys.skeyid.reveal(), data)
+    return (hash_ or keys.hash).prf(keys.skeyid.reveal(), data)
 
 
 def hash_1(keys: Phase1Keys, message_id: int, rest: bytes) -> bytes:

@@ -1,25 +1,24 @@
-"""Main Mode with a pre-shared key (RFC 2409 sections 5 and 5.4): six messages, identities hidden."""
+"""Main Mode (RFC 2409 sections 5, 5.1 and 5.4): six messages, identities hidden."""
 
-import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ikeview.core.channel import Channel
-from ikeview.core.facts import Cause, DropReason
-from ikeview.core.identity import Identity, IdentityPattern
+from ikeview.core.facts import DropReason
 from ikeview.core.ladder import Row, ladder
-from ikeview.core.refusals import Abort, Discard
+from ikeview.core.refusals import Discard
 from ikeview.core.runner import Exchange, Message
-from ikeview.crypto.groups import BadPublicValue, Group, KeyPair
+from ikeview.core.specs import Role
+from ikeview.crypto.groups import KeyPair
 from ikeview.crypto.secret import Secret
-from ikeview.crypto.suites import Phase1Suite
-from ikeview.ikev1 import keys, offers
-from ikeview.ikev1.keys import Cookies, Phase1Keys
+from ikeview.ikev1 import offers
+from ikeview.ikev1 import phase1_steps as steps
+from ikeview.ikev1.authentication import Proof, Proved
+from ikeview.ikev1.keys import Cookies
+from ikeview.ikev1.phase1_steps import Authenticated, Chosen, Secured, Setup
 from ikeview.wire.header import NO_COOKIE
 from ikeview.wire.message import Chain
-from ikeview.wire.numbers import ExchangeType, NotifyType
-from ikeview.wire.payloads import HashPayload, Identification, KeyExchange, Nonce, Payload
-from ikeview.wire.sa import Proposal, SecurityAssociation
+from ikeview.wire.numbers import ExchangeType
+from ikeview.wire.payloads import Identification, KeyExchange, Nonce, Payload
+from ikeview.wire.sa import SecurityAssociation
 
 LADDER = ladder("""
     HDR, SA              -->
@@ -29,23 +28,20 @@ LADDER = ladder("""
     HDR*, IDii, HASH_I   -->
                          <--  HDR*, IDir, HASH_R
 """)
+"""With a pre-shared key (section 5.4)."""
+
+SIGNED = ladder("""
+    HDR, SA              -->
+                         <--  HDR, SA
+    HDR, KE, Ni          -->
+                         <--  HDR, KE, Nr
+    HDR*, IDii, [CERT,] SIG_I   -->
+                         <--  HDR*, IDir, [CERT,] SIG_R
+""")
+"""With signatures (section 5.1)."""
 
 
-# -- what is known after each row, the later holding the earlier -----------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Before the first row: what we want and the chance that goes into it. ``cookie`` is ours."""
-
-    cookie: bytes
-    suites: tuple[Phase1Suite, ...]
-    lifetime: float
-    secret: Secret
-    local_id: Identity
-    remote_id: IdentityPattern
-    nonce: bytes
-    key_pair: Callable[[Group], KeyPair]
+# -- what is known after each row, besides the stages of phase1_steps ------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +50,6 @@ class Offered:
 
     setup: Setup
     sa: SecurityAssociation
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Either side after row 1 or 2: ``sa_i`` is the body of the initiator's SA payload as it crossed the wire."""
-
-    setup: Setup
-    cookies: Cookies
-    offer: offers.Phase1Offer
-    suite: Phase1Suite
-    sa_i: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +72,11 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Secured:
-    """Either side after row 4: both public values, so all keys."""
-
-    chosen: Chosen
-    keys: Phase1Keys
-    public_i: bytes
-    public_r: bytes
-    channel: Channel
-
-
-@dataclass(frozen=True, slots=True)
 class Claimed:
-    """The initiator after row 5, the responder after it has taken row 5: the initiator's identity, None to itself."""
+    """The initiator after row 5; the responder after it has taken row 5, with what the initiator has proved."""
 
     secured: Secured
-    remote_id: Identity | None
-
-
-@dataclass(frozen=True, slots=True)
-class Authenticated:
-    """After row 6: the result."""
-
-    secured: Secured
-    remote_id: Identity
+    proved: Proved | None = None
 
 
 # -- the rows --------------------------------------------------------------------------------------------------------
@@ -118,33 +84,28 @@ class Authenticated:
 
 def offer(stage: Setup) -> tuple[Offered, list[Payload]]:
     """Row 1, built by the initiator."""
-    sa = offers.offer_phase1(stage.suites, stage.lifetime)
+    candidate = stage.candidates[0]
+    sa = offers.offer_phase1(candidate.suites, stage.lifetime, candidate.scheme)
     return Offered(stage, sa), [sa]
 
 
 def choose(stage: Setup, message: Message) -> Chosen:
     """Row 1, taken by the responder."""
-    sa = _sa(message.chain)
-    chosen = offers.choose_phase1(sa, stage.suites)
-    assert chosen.suite is not None
     cookies = Cookies(message.header.initiator_cookie, stage.cookie)
-    return Chosen(stage, cookies, chosen, chosen.suite, message.chain.body(SecurityAssociation))
+    return steps.choose(stage, cookies, message.chain, stage.candidates)
 
 
 def accept(stage: Chosen) -> tuple[Chosen, list[Payload]]:
-    """Row 2, built by the responder: the transform exactly as it was offered."""
-    proposal = Proposal(1, 1, b"", (stage.offer.transform,))
-    return stage, [SecurityAssociation.of(proposal)]
+    """Row 2, built by the responder."""
+    return stage, [steps.accepted(stage)]
 
 
 def check_choice(stage: Offered, message: Message) -> Chosen:
     """Row 2, taken by the initiator."""
     if message.header.responder_cookie == NO_COOKIE:
         raise Discard(DropReason.BAD_PROPOSAL, "responder cookie is zero")
-    chosen = offers.check_phase1(_sa(message.chain), stage.sa)
-    assert chosen.suite is not None
     cookies = Cookies(stage.setup.cookie, message.header.responder_cookie)
-    return Chosen(stage.setup, cookies, chosen, chosen.suite, stage.sa.write())
+    return steps.check_choice(stage.setup, cookies, message.chain, stage.sa)
 
 
 def send_key(stage: Chosen) -> tuple[Keyed, list[Payload]]:
@@ -156,137 +117,77 @@ def send_key(stage: Chosen) -> tuple[Keyed, list[Payload]]:
 def take_key(stage: Chosen, message: Message) -> Answered:
     """Row 3, taken by the responder."""
     pair = stage.setup.key_pair(stage.suite.group)
-    public, nonce = _key_and_nonce(message.chain, pair, stage.setup.nonce)
-    return Answered(stage, pair, _shared(pair, public), public, nonce)
+    public, nonce = steps.key_and_nonce(message.chain, pair.public, stage.setup.nonce)
+    return Answered(stage, pair, steps.shared_secret(pair, public), public, nonce)
 
 
 def answer_key(stage: Answered) -> tuple[Secured, list[Payload]]:
     """Row 4, built by the responder."""
-    chosen = stage.chosen
-    secured = _secure(
-        chosen, stage.shared, stage.public_i, stage.pair.public, stage.nonce_i, chosen.setup.nonce
-    )
-    return secured, [KeyExchange(stage.pair.public), Nonce(chosen.setup.nonce)]
+    chosen, public = stage.chosen, stage.pair.public
+    secured = steps.secure(chosen, stage.shared, stage.public_i, public, stage.nonce_i, chosen.setup.nonce)
+    return secured, [KeyExchange(public), Nonce(chosen.setup.nonce)]
 
 
 def check_key(stage: Keyed, message: Message) -> Secured:
     """Row 4, taken by the initiator."""
-    pair, setup = stage.pair, stage.chosen.setup
-    public, nonce = _key_and_nonce(message.chain, pair, setup.nonce)
-    return _secure(stage.chosen, _shared(pair, public), pair.public, public, setup.nonce, nonce)
+    pair, nonce_i = stage.pair, stage.chosen.setup.nonce
+    public, nonce_r = steps.key_and_nonce(message.chain, pair.public, nonce_i)
+    return steps.secure(stage.chosen, steps.shared_secret(pair, public), pair.public, public, nonce_i, nonce_r)
 
 
 def claim(stage: Secured) -> tuple[Claimed, list[Payload]]:
     """Row 5, built by the initiator."""
-    setup = stage.chosen.setup
-    identification = _identification(setup.local_id)
-    proof = _hash_i(stage, identification.write())
-    return Claimed(stage, None), [identification, HashPayload(proof)]
+    candidate = stage.chosen.candidates[0]
+    ours = steps.identification(candidate.local_id)
+    return Claimed(stage), [ours, *steps.claim(stage, candidate, Role.INITIATOR, ours)]
 
 
 def check_claim(stage: Secured, message: Message) -> Claimed:
     """Row 5, taken by the responder."""
-    body = message.chain.body(Identification)
-    return Claimed(stage, _authenticated(stage, message.chain, _hash_i(stage, body)))
+    chain = message.chain
+    return Claimed(stage, steps.check_claim(stage, Role.INITIATOR, chain, chain.body(Identification)))
 
 
 def confirm(stage: Claimed) -> tuple[Authenticated, list[Payload]]:
     """Row 6, built by the responder."""
-    identification = _identification(stage.secured.chosen.setup.local_id)
-    proof = _hash_r(stage.secured, identification.write())
-    assert stage.remote_id is not None
-    return Authenticated(stage.secured, stage.remote_id), [identification, HashPayload(proof)]
+    assert stage.proved is not None, "row 5 has been taken"
+    candidate = stage.proved.candidate
+    ours = steps.identification(candidate.local_id)
+    payloads = [ours, *steps.claim(stage.secured, candidate, Role.RESPONDER, ours)]
+    return Authenticated(stage.secured, stage.proved), payloads
 
 
 def check_confirmation(stage: Claimed, message: Message) -> Authenticated:
     """Row 6, taken by the initiator."""
-    secured = stage.secured
-    body = message.chain.body(Identification)
-    return Authenticated(secured, _authenticated(secured, message.chain, _hash_r(secured, body)))
-
-
-# -- shared by the rows ----------------------------------------------------------------------------------------------
-
-
-def _sa(chain: Chain) -> SecurityAssociation:
-    sa = chain.first(SecurityAssociation)
-    assert sa is not None, "the ladder has checked it"
-    return sa
-
-
-def _key_and_nonce(chain: Chain, pair: KeyPair, our_nonce: bytes) -> tuple[bytes, bytes]:
-    key, nonce = chain.first(KeyExchange), chain.first(Nonce)
-    assert key is not None and nonce is not None, "the ladder has checked it"
-    if key.data == pair.public or nonce.data == our_nonce:
-        raise Discard(DropReason.BAD_KEY, "our own value was sent back to us")
-    return key.data, nonce.data
-
-
-def _shared(pair: KeyPair, public: bytes) -> Secret:
-    try:
-        return pair.shared(public)
-    except BadPublicValue as error:
-        raise Discard(DropReason.BAD_KEY, str(error)) from error
-
-
-def _secure(
-    chosen: Chosen, shared: Secret, public_i: bytes, public_r: bytes, nonce_i: bytes, nonce_r: bytes
-) -> Secured:
-    suite = chosen.suite
-    skeyid = keys.skeyid_psk(suite.hash, chosen.setup.secret, nonce_i, nonce_r)
-    phase1 = keys.derive_phase1(suite.hash, suite.cipher, skeyid, shared, chosen.cookies)
-    iv = keys.initial_iv(suite.hash, suite.cipher, public_i, public_r)
-    return Secured(chosen, phase1, public_i, public_r, phase1.channel(iv))
-
-
-def _identification(identity: Identity) -> Identification:
-    return Identification(identity.kind, 0, 0, identity.data)
-
-
-def _hash_i(stage: Secured, id_body: bytes) -> bytes:
-    chosen = stage.chosen
-    return keys.hash_i(stage.keys, stage.public_i, stage.public_r, chosen.cookies, chosen.sa_i, id_body)
-
-
-def _hash_r(stage: Secured, id_body: bytes) -> bytes:
-    chosen = stage.chosen
-    return keys.hash_r(stage.keys, stage.public_i, stage.public_r, chosen.cookies, chosen.sa_i, id_body)
-
-
-def _authenticated(stage: Secured, chain: Chain, proof: bytes) -> Identity:
-    """The peer's identity, once its hash has proved it and the configuration allows it."""
-    identification, given = chain.first(Identification), chain.first(HashPayload)
-    assert identification is not None and given is not None, "the ladder has checked it"
-    if not hmac.compare_digest(given.data, proof):
-        raise Discard(DropReason.BAD_HASH, "the peer does not know the same pre-shared key")
-    identity = Identity(identification.kind, identification.data)
-    expected = stage.chosen.setup.remote_id
-    if not expected.matches(identity):
-        raise Abort(
-            NotifyType.INVALID_ID_INFORMATION,
-            Cause.IDENTITY,
-            f"the peer calls itself {identity}, the configuration says {expected}",
-            (str(identity),),
-            (str(expected),),
-        )
-    return identity
+    chain = message.chain
+    proved = steps.check_claim(stage.secured, Role.RESPONDER, chain, chain.body(Identification))
+    return Authenticated(stage.secured, proved)
 
 
 def notes(row: Row, stage: object, chain: Chain | None) -> tuple[str, ...]:
     """Remarks on a row for the reader."""
     match stage:
         case Offered(sa=sa):
-            texts = [offers.read_phase1(each).text for each in sa.proposals[0].transforms]
-            return (f"offers {', '.join(texts)}",)
-        case Chosen(offer=chosen) if row.number in (1, 2):
-            return (f"{'chose' if row.number == 2 else 'takes'} {chosen.text}", f"life {chosen.life.seconds:.0f}s")
-        case Claimed(secured=secured, remote_id=remote_id):
-            identity = secured.chosen.setup.local_id if chain is None else remote_id
-            return (f"ID {identity}",)
-        case Authenticated(secured=secured, remote_id=remote_id):
-            identity = secured.chosen.setup.local_id if chain is None else remote_id
-            return (f"ID {identity}",)
+            return steps.offer_notes(sa)
+        case Chosen() if row.number in (1, 2):
+            return steps.choice_notes(stage, row.number)
+        case Claimed(proved=proved) if proved is not None:
+            return steps.proof_notes(proved)
+        case Claimed(secured=secured):
+            return (f"ID {secured.chosen.candidates[0].local_id}",)
+        case Authenticated(proved=proved):
+            return steps.proof_notes(proved) if chain is not None else (f"ID {proved.candidate.local_id}",)
     return ()
+
+
+def refined(stage: object) -> Exchange | None:
+    """The variant of a choice: the last two rows say how each end proves itself."""
+    return variant(stage.scheme.initiator, stage.scheme.responder) if isinstance(stage, Chosen) else None
+
+
+def variant(initiator: Proof, responder: Proof) -> Exchange:
+    """Main Mode in which the ends prove themselves that way."""
+    return _VARIANTS[initiator, responder]
 
 
 MAIN_MODE = Exchange(
@@ -303,4 +204,18 @@ MAIN_MODE = Exchange(
     ),
     notes,
     responder_resends=False,
+    refined=refined,
 )
+
+_VARIANTS = {
+    (first, second): replace(
+        MAIN_MODE,
+        ladder=(
+            *LADDER[:4],
+            (SIGNED if first is Proof.SIGNATURE else LADDER)[4],
+            (SIGNED if second is Proof.SIGNATURE else LADDER)[5],
+        ),
+    )
+    for first in Proof
+    for second in Proof
+}

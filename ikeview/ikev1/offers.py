@@ -11,6 +11,7 @@ from ikeview.crypto.esp import ESP_CIPHERS, INTEGRITIES
 from ikeview.crypto.groups import GROUPS_BY_NUMBER
 from ikeview.crypto.hashes import HASHES
 from ikeview.crypto.suites import EspSuite, Phase1Suite
+from ikeview.ikev1.authentication import SCHEMES, Candidate, Scheme, scheme_name
 from ikeview.wire.attributes import Attribute
 from ikeview.wire.numbers import (
     IPSEC_DOI,
@@ -74,8 +75,8 @@ class Phase2Offer:
 # -- phase 1 -------------------------------------------------------------------------------------------------------
 
 
-def phase1_transform(number: int, suite: Phase1Suite, lifetime: float) -> Transform:
-    """A suite with pre-shared key authentication as a transform."""
+def phase1_transform(number: int, suite: Phase1Suite, scheme: Scheme, lifetime: float) -> Transform:
+    """A suite with a way to prove oneself as a transform."""
     of = Attribute.of
     attributes = [of(Phase1Attribute.ENCRYPTION, suite.cipher.ike_id)]
     if suite.cipher.key_length:
@@ -83,16 +84,18 @@ def phase1_transform(number: int, suite: Phase1Suite, lifetime: float) -> Transf
     attributes += [
         of(Phase1Attribute.HASH, suite.hash.ike_id),
         of(Phase1Attribute.GROUP_DESCRIPTION, suite.group.number),
-        of(Phase1Attribute.AUTHENTICATION_METHOD, AuthenticationMethod.PSK),
+        of(Phase1Attribute.AUTHENTICATION_METHOD, scheme.number),
         of(Phase1Attribute.LIFE_TYPE, LifeType.SECONDS),
         of(Phase1Attribute.LIFE_DURATION, int(lifetime)),
     ]
     return Transform(number, KEY_IKE, tuple(attributes))
 
 
-def offer_phase1(suites: tuple[Phase1Suite, ...], lifetime: float) -> SecurityAssociation:
+def offer_phase1(
+    suites: tuple[Phase1Suite, ...], lifetime: float, scheme: Scheme = SCHEMES[0]
+) -> SecurityAssociation:
     """All suites in order of preference."""
-    transforms = tuple(phase1_transform(index, suite, lifetime) for index, suite in enumerate(suites, 1))
+    transforms = tuple(phase1_transform(index, suite, scheme, lifetime) for index, suite in enumerate(suites, 1))
     return SecurityAssociation.of(Proposal(1, ProtocolId.ISAKMP, b"", transforms))
 
 
@@ -117,23 +120,34 @@ def read_phase1(transform: Transform) -> Phase1Offer:
     return Phase1Offer(transform, suite, authentication, life, text)
 
 
-def choose_phase1(sa: SecurityAssociation, allowed: tuple[Phase1Suite, ...]) -> Phase1Offer:
-    """The first of the peer's transforms that we allow. Raises ``Abort``."""
+def choose_phase1(
+    sa: SecurityAssociation, candidates: tuple[Candidate, ...]
+) -> tuple[Phase1Offer, tuple[Candidate, ...]]:
+    """The first of the peer's transforms that one of the candidates allows, and all candidates that do. Raises
+    ``Abort``."""
     _check_doi(sa)
     offers = [
         read_phase1(each) for proposal in sa.proposals if proposal.protocol == ProtocolId.ISAKMP
         for each in proposal.transforms
     ]
     for offer in offers:
-        if offer.suite in allowed and offer.authentication == AuthenticationMethod.PSK:
-            return offer
+        allowing = tuple(
+            each for each in candidates if offer.suite in each.suites and offer.authentication == each.scheme.number
+        )
+        if allowing:
+            return offer, allowing
+    expected = dict.fromkeys(_with_scheme(str(suite), each.scheme) for each in candidates for suite in each.suites)
     raise Abort(
         NotifyType.NO_PROPOSAL_CHOSEN,
         Cause.NO_PROPOSAL,
         "none of the peer's phase 1 proposals is allowed here",
         tuple(offer.text for offer in offers),
-        tuple(str(suite) for suite in allowed),
+        tuple(expected),
     )
+
+
+def _with_scheme(suite: str, scheme: Scheme) -> str:
+    return suite if scheme.number == AuthenticationMethod.PSK else f"{suite} with {scheme_name(scheme.number)}"
 
 
 def check_phase1(sa: SecurityAssociation, offered: SecurityAssociation) -> Phase1Offer:
@@ -407,6 +421,7 @@ def _numbered(kind: str, *numbers: int | None) -> str:
 
 
 def _authentication(number: int) -> str:
-    if number in AuthenticationMethod._value2member_map_:
+    named = scheme_name(number)
+    if named.startswith("authentication") and number in AuthenticationMethod._value2member_map_:
         return AuthenticationMethod(number).label
-    return f"authentication {number}"
+    return named

@@ -2,7 +2,7 @@
 
 from ikeview.core.context import Context
 from ikeview.core.facts import Cause, DropReason, NotifySent, NotifyTaken, PeerMoved
-from ikeview.core.inputs import Arrival, Located, Unreachable
+from ikeview.core.inputs import Arrival, Located, PasswordVerified, Unreachable
 from ikeview.core.lifecycle import Tunnel
 from ikeview.core.limiter import Limiter
 from ikeview.core.outputs import Move, Send, Spot
@@ -10,6 +10,9 @@ from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, PeerSpec, Start
 from ikeview.core.timers import Timer
 from ikeview.ikev1 import informational
+from ikeview.ikev1.admission import Admission
+from ikeview.ikev1.authentication import Candidate, Proof
+from ikeview.ikev1.clients import Clients
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keepalive import Keepalive
 from ikeview.ikev1.keys import Cookies
@@ -21,20 +24,41 @@ from ikeview.wire.message import Chain
 from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId, is_error, notify_label
 from ikeview.wire.payloads import Delete, Notify
 
+_PHASE1 = (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE)
+_NOT_PROVED = (DropReason.UNDECRYPTABLE, DropReason.BAD_HASH, DropReason.BAD_SIGNATURE)
+
 
 class Peer:
     """See ``core.endpoint.PeerMachine`` for what the endpoint expects of it."""
 
-    def __init__(self, spec: PeerSpec, context: Context, limiter: Limiter) -> None:
+    def __init__(self, spec: PeerSpec, context: Context, limiter: Limiter, base: "Peer | None" = None) -> None:
         self.spec = spec
         self._context = context
         self._limiter = limiter
+        self.base = base or self
+        """The configured peer, whose machine this is or one of several."""
+        self.clients: Clients = Clients(self, context, limiter) if base is None else base.clients
+        self.admission = Admission(self, context)
         self.phase1 = Phase1s(self, context)
         self.phase2 = Phase2s(self, context)
         self.keepalive = Keepalive(self, context)
         self.whereabouts = Whereabouts(self, context)
-        self.address: Address | None = spec.remote_address
+        self._address: Address | None = spec.remote_address
+
+    def another(self, spec: PeerSpec, limiter: Limiter) -> "Peer":
+        """The machine of one more peer under the same configuration."""
+        return Peer(spec, self._context, limiter, self)
+
+    @property
+    def address(self) -> Address | None:
         """Where the peer was last known to be."""
+        return self._address
+
+    @address.setter
+    def address(self, new: Address | None) -> None:
+        if new != self._address:
+            self._context.places.moved(self, self._address, new)
+            self._address = new
 
     @property
     def remote_nat_port(self) -> int:
@@ -108,24 +132,38 @@ class Peer:
         self.phase1.abandon(now, cause)
         for sa in list(self.phase1.sas):
             self.phase1.drop(now, sa, cause)
+        self.admission.release(now)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing with the peer, and nothing under way."""
+        return self.phase2.idle and not self.phase1.sas and not self.phase1.negotiations
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
-    def first(self, now: float, arrival: Arrival, header: Header) -> None:
-        """A message without a responder cookie. Raises ``Discard`` or ``Malformed``."""
+    def takes(self, exchange_type: int) -> bool:
+        """Whether the peer may begin a phase 1 that way, or say something before it."""
+        wanted = ExchangeType.AGGRESSIVE if self.spec.mode == "aggressive" else ExchangeType.MAIN_MODE
+        return exchange_type in (wanted, ExchangeType.INFORMATIONAL)
+
+    def first(self, now: float, arrival: Arrival, header: Header, rivals: list["Peer"]) -> None:
+        """A message without a responder cookie, from this peer or one of the ``rivals`` that share its place. Raises
+        ``Discard`` or ``Malformed``."""
         if header.exchange_type == ExchangeType.INFORMATIONAL:
             self._unprotected(now, arrival, header)
-        elif header.exchange_type != ExchangeType.MAIN_MODE:
-            raise Discard(DropReason.NOT_EXPECTED, "only Main Mode begins a phase 1 here")
+        elif header.exchange_type not in _PHASE1:
+            raise Discard(DropReason.NOT_EXPECTED, "a phase 1 begins with Main or Aggressive Mode")
+        elif not self.takes(header.exchange_type):
+            raise Discard(DropReason.SWITCHED_OFF, f"peer {self.spec.name} has mode = {self.spec.mode}")
         else:
-            self.phase1.begin(now, arrival, header)
+            self.phase1.begin(now, arrival, header, rivals)
 
     def message(self, now: float, arrival: Arrival, header: Header) -> None:
         """A message with a cookie of ours. Raises ``Discard`` or ``Malformed``."""
-        if header.exchange_type == ExchangeType.MAIN_MODE:
+        if header.exchange_type in _PHASE1:
             if header.message_id:
-                raise Discard(DropReason.BAD_MESSAGE_ID, "Main Mode has 0")
-            self._main_mode(now, arrival, header)
+                raise Discard(DropReason.BAD_MESSAGE_ID, "phase 1 has 0")
+            self._phase1(now, arrival, header)
             return
         if header.exchange_type == ExchangeType.INFORMATIONAL:
             if header.flags & Flag.ENCRYPTION:
@@ -138,8 +176,13 @@ class Peer:
             if self.phase1.negotiation(header) is not None:
                 raise Discard(DropReason.NOT_EXPECTED, "phase 1 is not complete")
             raise Discard(DropReason.UNKNOWN_COOKIE)
+        if header.exchange_type == ExchangeType.TRANSACTION:
+            self.admission.take(now, sa, arrival, header)
+            return
         if header.exchange_type != ExchangeType.QUICK_MODE:
             raise Discard(DropReason.NOT_EXPECTED, f"exchange type {header.exchange_type}")
+        if not sa.admitted:
+            raise Discard(DropReason.NOT_EXPECTED, f"{sa.awaits} comes first")
         quick = sa.quick_modes.get(header.message_id)
         try:
             self.phase2.take(now, sa, arrival, header)
@@ -148,14 +191,14 @@ class Peer:
                 quick.dropped(now, arrival.remote, len(arrival.data), refusal.reason, refusal.detail)
             raise
 
-    def _main_mode(self, now: float, arrival: Arrival, header: Header) -> None:
+    def _phase1(self, now: float, arrival: Arrival, header: Header) -> None:
         negotiation = self.phase1.negotiation(header)
         try:
             self.phase1.take(now, arrival, header)
         except Discard as refusal:
             if negotiation is not None and arrival.remote.host == negotiation.remote.host:
                 negotiation.dropped(now, arrival.remote, len(arrival.data), refusal.reason, refusal.detail)
-                if refusal.reason in (DropReason.UNDECRYPTABLE, DropReason.BAD_HASH):
+                if refusal.reason in _NOT_PROVED:
                     # the peer waits for an answer that will never come: tell it, so that its operator need not wait
                     cookies = Cookies(header.initiator_cookie, header.responder_cookie)
                     self.refuse(now, arrival, cookies, NotifyType.PAYLOAD_MALFORMED)
@@ -179,7 +222,7 @@ class Peer:
                 self.phase1.drop(now, sa, Cause.PEER_DELETED, tell=False)
 
     def _protected_early(self, now: float, arrival: Arrival, header: Header) -> None:
-        """Protected, but Main Mode is not complete: the peer refuses our identity, or its keys are not ours."""
+        """Protected, but phase 1 is not complete: the peer refuses our identity, or its keys are not ours."""
         negotiation = self.phase1.negotiation(header)
         if negotiation is None:
             raise Discard(DropReason.UNKNOWN_COOKIE)
@@ -211,7 +254,7 @@ class Peer:
                     raise Discard(DropReason.PROBE_SEQUENCE)
                 return
             case NotifyType.INITIAL_CONTACT:
-                self.phase1.contact(now, sa.main_mode.run.begun)
+                self.phase1.contact(now, sa.phase1.run.begun)
         label = notify_label(notify.kind)
         exchange = self.phase2.refused(now, sa, notify, label) if is_error(notify.kind) else ""
         self._context.emit(NotifyTaken(self.spec.name, exchange, label, True))
@@ -238,12 +281,21 @@ class Peer:
         self._context.emit(NotifySent(self.spec.name, str(arrival.remote), notify.label))
         return data
 
+    def affordable(self, now: float, arrival: Arrival, candidate: Candidate) -> bool:
+        """Whether Aggressive Mode may be answered: with certificates its second message is many times the first, which
+        anybody can have sent in another's name, so that is done no more often than strangers are told something."""
+        if candidate.scheme.responder is not Proof.SIGNATURE:
+            return True
+        extra = sum(len(each.der) for each in candidate.certificates)
+        return extra <= len(arrival.data) / 2 or self._limiter.allows(now, arrival.remote.host)
+
     def authentic(self, now: float, sa: IsakmpSa, arrival: Arrival, *, alive: bool = True) -> None:
         """A message that proved its origin and is no replay: a sign of life, and the place to answer to."""
         if alive:
             self.keepalive.alive(now)
         self.phase1.count_message_ids(now, sa)
         self.phase2.pairs.heard(now)
+        self._context.timers.clear(Timer.RESEND, sa.phase1.key)
         if arrival.remote != sa.remote and arrival.floated == sa.floated:
             self._moved(sa, arrival.remote)
 
@@ -307,6 +359,10 @@ class Peer:
             tunnel.held = action == "hold"
         self.phase2.pairs.forget(now, Cause.PEER_SILENT)
 
+    def password_verified(self, now: float, event: PasswordVerified) -> None:
+        """Answer to ``VerifyPassword``."""
+        self.admission.verified(now, event)
+
     def located(self, now: float, event: Located) -> None:
         """Answer to ``Locate``."""
         if self.whereabouts.answered(now, event):
@@ -333,9 +389,12 @@ class Peer:
                 self.keepalive.stalls.fire(now, self.tunnels[subject])
             case Timer.RESOLVE | Timer.MOVE:
                 self.whereabouts.fire(now, timer)
+            case Timer.MEMBER:
+                self.clients.look(now, subject)
             case _:
                 self._fire(now, timer, subject)
 
     def _fire(self, now: float, timer: Timer, subject: str) -> None:
-        if not self.phase1.fire(now, timer, subject):
+        if not self.phase1.fire(now, timer, subject) and not self.admission.fire(now, timer, subject):
             self.phase2.fire(now, timer, subject)
+

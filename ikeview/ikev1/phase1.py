@@ -1,11 +1,13 @@
-"""One peer's phase 1: Main Modes under way, the ISAKMP SAs that came of them, their renewal and their end."""
+"""One peer's phase 1: negotiations under way, the ISAKMP SAs that came of them, their renewal and their end."""
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ikeview.core.context import Context
 from ikeview.core.facts import (
     Cause,
+    CertificateTaken,
     DropReason,
     NatFound,
     NotifySent,
@@ -13,7 +15,7 @@ from ikeview.core.facts import (
     Phase1Established,
 )
 from ikeview.core.fragments import Fragmentation
-from ikeview.core.identity import Identity, IdentityPattern
+from ikeview.core.identity import Identity
 from ikeview.core.inputs import Arrival, Located
 from ikeview.core.negotiation import Negotiation
 from ikeview.core.outputs import Send, SendKeepalive, Spot
@@ -21,14 +23,17 @@ from ikeview.core.refusals import Abort, Discard
 from ikeview.core.runner import Run, Took
 from ikeview.core.specs import Address, Role
 from ikeview.core.timers import Timer
-from ikeview.ikev1 import informational
+from ikeview.crypto.certificates import Judged
+from ikeview.ikev1 import aggressive_mode, informational, main_mode
+from ikeview.ikev1.authentication import Candidate, candidate_of, name_text
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keys import Cookies
-from ikeview.ikev1.main_mode import MAIN_MODE, Authenticated, Setup
-from ikeview.ikev1.nat import NatTraversal
+from ikeview.ikev1.nat import AGGRESSIVE_ROWS, MAIN_MODE_ROWS, NatTraversal
+from ikeview.ikev1.phase1_riders import CertificateRequests, InitialContact
+from ikeview.ikev1.phase1_steps import Authenticated, Setup
 from ikeview.ikev1.vendor_ids import VendorIds, ours_for
 from ikeview.wire.header import NO_COOKIE, Header
-from ikeview.wire.numbers import NotifyType, ProtocolId
+from ikeview.wire.numbers import ExchangeType, NotifyType, ProtocolId
 from ikeview.wire.payloads import Delete, Notify, Payload
 
 if TYPE_CHECKING:
@@ -48,7 +53,7 @@ class Phase1s:
         self.sas: list[IsakmpSa] = []
         self.negotiations: dict[bytes, Negotiation] = {}
         self._refused: deque[Negotiation] = deque(maxlen=_REFUSED_KEPT)
-        """Main Modes of the peer's that ended with their first message, which may come again."""
+        """Negotiations of the peer's that ended with their first message, which may come again."""
         self._locating = ""
         """Why the peer is being looked for; empty: it is not."""
         self._attempt = 0
@@ -56,12 +61,12 @@ class Phase1s:
     @property
     def current(self) -> IsakmpSa | None:
         """The ISAKMP SA that new exchanges run under."""
-        return next((sa for sa in reversed(self.sas) if not sa.superseded and not sa.doubted), None)
+        return next((sa for sa in reversed(self.sas) if sa.admitted and not sa.superseded and not sa.doubted), None)
 
     @property
     def newest(self) -> IsakmpSa | None:
         """The same, even if its peer is held for dead."""
-        return next((sa for sa in reversed(self.sas) if not sa.superseded), None)
+        return next((sa for sa in reversed(self.sas) if sa.admitted and not sa.superseded), None)
 
     @property
     def locating(self) -> bool:
@@ -71,8 +76,10 @@ class Phase1s:
     @property
     def busy(self) -> bool:
         """Whether we are making one."""
-        return bool(self._locating) or any(
-            each.run.role is Role.INITIATOR for each in self.negotiations.values()
+        return (
+            bool(self._locating)
+            or any(each.run.role is Role.INITIATOR for each in self.negotiations.values())
+            or any(not sa.admitted and sa.role is Role.INITIATOR for sa in self.sas)
         )
 
     def find(self, header: Header) -> IsakmpSa | None:
@@ -81,7 +88,7 @@ class Phase1s:
         return next((sa for sa in self.sas if (sa.cookies.initiator, sa.cookies.responder) == cookies), None)
 
     def negotiation(self, header: Header) -> Negotiation | None:
-        """The Main Mode under way that a message belongs to: by our cookie, and by the peer's once that is known."""
+        """The negotiation under way that a message belongs to: by our cookie, and by the peer's once that is known."""
         for cookie in (header.initiator_cookie, header.responder_cookie):
             found = self.negotiations.get(cookie)
             if found is not None:
@@ -120,11 +127,13 @@ class Phase1s:
         self._attempt += 1
         local, remote = Spot(event.local, context.port), Spot(event.remote, context.port)
         cookie = context.new_cookie(self._peer)
-        run = self._run(now, Role.INITIATOR, (cookie, NO_COOKIE), cookie, local, remote)
         spec = self._peer.spec
+        candidate = candidate_of(spec, Role.INITIATOR, local.host, remote.host)
+        kind = ExchangeType.AGGRESSIVE if spec.mode == "aggressive" else ExchangeType.MAIN_MODE
+        run = self._run(now, Role.INITIATOR, (cookie, NO_COOKIE), cookie, local, remote, (candidate,), kind)
         negotiation = Negotiation(
             context, spec.name, "", run, local, remote, floated=False, why=why, attempt=self._attempt,
-            local_id=str(spec.local_id or Identity.of_address(local.host)), method=str(spec.auth_method),
+            local_id=str(candidate.local_id), method=str(spec.auth_method),
             offered=tuple(str(suite) for suite in spec.proposals),
             fragmentation=Fragmentation(spec.fragmentation, run.exchange.number),
         )
@@ -133,37 +142,41 @@ class Phase1s:
         negotiation.speak(now)
 
     def _run(
-        self, now: float, role: Role, cookies: tuple[bytes, bytes], cookie: bytes, local: Spot, remote: Spot
+        self, now: float, role: Role, cookies: tuple[bytes, bytes], cookie: bytes, local: Spot, remote: Spot,
+        candidates: tuple[Candidate, ...], exchange_type: int,
     ) -> Run:
         context, spec = self._context, self._peer.spec
-        assert spec.secret is not None
         setup = Setup(
-            cookie,
-            spec.proposals,
-            spec.lifetime,
-            spec.secret,
-            spec.local_id or Identity.of_address(local.host),
-            spec.remote_id or IdentityPattern.of(Identity.of_address(remote.host)),
-            context.entropy.octets("nonce", _NONCE_SIZE),
-            context.key_pair,
+            cookie, candidates, spec.lifetime, context.entropy.octets("nonce", _NONCE_SIZE), context.key_pair,
+            context.wall(),
         )
         nat = NatTraversal(
             role, local, remote,
             enabled=spec.nat_traversal != "off" or context.force_encapsulation,
             forced=spec.nat_traversal == "force" or context.force_encapsulation,
             decoy=context.entropy.octets("decoy", 16),
+            rows=AGGRESSIVE_ROWS if exchange_type == ExchangeType.AGGRESSIVE else MAIN_MODE_ROWS,
         )
+        scheme = candidates[0].scheme
+        exchange = aggressive_mode if exchange_type == ExchangeType.AGGRESSIVE else main_mode
         return Run(
-            context.new_exchange(), MAIN_MODE, role, cookies, 0, setup, now=now, policy=context.policy,
-            riders=(VendorIds(ours_for(spec)), nat),
+            context.new_exchange(), exchange.variant(scheme.initiator, scheme.responder), role, cookies, 0, setup,
+            now=now, policy=context.policy,
+            riders=(VendorIds(ours_for(spec)), nat, CertificateRequests(role), InitialContact(self._alone)),
         )
+
+    def _alone(self) -> bool:
+        """Whether we have nothing with the peer, and may tell it so."""
+        spec = self._peer.spec
+        return spec.unique != "never" and not self.sas and not any(each.pairs for each in self._peer.tunnels.values())
 
     # -- as responder ------------------------------------------------------------------------------------------------
 
-    def begin(self, now: float, arrival: Arrival, header: Header) -> None:
-        """A first message from the peer. Raises ``Discard`` or ``Malformed``."""
+    def begin(self, now: float, arrival: Arrival, header: Header, rivals: list["Peer"]) -> None:
+        """A first message from the peer, or from one of the ``rivals``, which share its place. Raises ``Discard`` or
+        ``Malformed``."""
         context, spec = self._context, self._peer.spec
-        runs = [*self.negotiations.values(), *(sa.main_mode for sa in self.sas)]
+        runs = [*self.negotiations.values(), *(sa.phase1 for sa in self.sas)]
         for each in runs:
             if each.run.initiator_cookie == header.initiator_cookie and each.run.role is Role.RESPONDER:
                 if each.again(arrival.data):
@@ -171,24 +184,23 @@ class Phase1s:
                 raise Discard(DropReason.NOT_EXPECTED, "another first message with the same cookie")
         if any(each.again(arrival.data) for each in self._refused):
             return
-        if spec.role == "initiator":
+        candidates = tuple(
+            candidate_of(each.spec, Role.RESPONDER, arrival.local.host, arrival.remote.host)
+            for each in rivals if each.spec.role != "initiator"
+        )
+        if not candidates:
             raise Discard(DropReason.SWITCHED_OFF, f"peer {spec.name} has role = initiator")
-        waiting = [each for each in self.negotiations.values() if each.run.role is Role.RESPONDER]
-        if len(waiting) >= context.policy.half_open_for_peer:
-            # whoever has not answered may have lied about the address: such a one must not keep the true peer out
-            unproved = [each for each in waiting if each.run.position == 2]
-            if not unproved:
-                raise Discard(DropReason.HALF_OPEN_LIMIT, f"{len(waiting)} from this peer")
-            self._end(now, unproved[0], cause=Cause.REPLACED, detail="given up in favour of a newer one")
-        if context.half_open >= context.policy.half_open_total:
-            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{context.half_open} over all")
+        self._make_room(now, arrival)
+        if header.exchange_type == ExchangeType.AGGRESSIVE and not self._peer.affordable(now, arrival, candidates[0]):
+            raise Discard(DropReason.HALF_OPEN_LIMIT, "its answer with our certificate is larger than what came")
         cookie = context.new_cookie(self._peer)
         run = self._run(
-            now, Role.RESPONDER, (header.initiator_cookie, cookie), cookie, arrival.local, arrival.remote
+            now, Role.RESPONDER, (header.initiator_cookie, cookie), cookie, arrival.local, arrival.remote, candidates,
+            header.exchange_type,
         )
         negotiation = Negotiation(
             context, spec.name, "", run, arrival.local, arrival.remote, floated=arrival.floated, why="peer",
-            local_id=str(spec.local_id or Identity.of_address(arrival.local.host)), method=str(spec.auth_method),
+            local_id=str(candidates[0].local_id), method=str(spec.auth_method),
             fragmentation=Fragmentation(spec.fragmentation, run.exchange.number),
         )
         try:
@@ -212,53 +224,67 @@ class Phase1s:
         context.timers.set(Timer.HALF_OPEN, negotiation.key, now + context.policy.half_open_life)
         negotiation.speak(now)
 
+    def _make_room(self, now: float, arrival: Arrival) -> None:
+        """Half-open negotiations are bounded: for one address, and over all. Raises ``Discard``."""
+        context, spec = self._context, self._peer.spec
+        waiting = [
+            each for each in self.negotiations.values()
+            if each.run.role is Role.RESPONDER and (not spec.anywhere or each.remote.host == arrival.remote.host)
+        ]
+        if len(waiting) >= context.policy.half_open_for_peer:
+            # whoever has not answered may have lied about the address: such a one must not keep the true peer out
+            unproved = [each for each in waiting if each.run.position == 2]
+            if not unproved:
+                raise Discard(DropReason.HALF_OPEN_LIMIT, f"{len(waiting)} from this peer")
+            self._end(now, unproved[0], cause=Cause.REPLACED, detail="given up in favour of a newer one")
+        # who may come from anywhere leaves some places to those whose address is known
+        most = context.policy.half_open_total - (context.policy.half_open_reserved if spec.anywhere else 0)
+        if context.half_open >= most:
+            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{context.half_open} over all")
+
     # -- both --------------------------------------------------------------------------------------------------------
 
     def take(self, now: float, arrival: Arrival, header: Header) -> None:
-        """A later message of Main Mode. Raises ``Discard`` or ``Malformed``."""
+        """A later message of Main or Aggressive Mode. Raises ``Discard`` or ``Malformed``."""
         negotiation = self.negotiation(header)
         if negotiation is None:
             sa = self.find(header)
             if sa is None:
                 raise Discard(DropReason.UNKNOWN_COOKIE)
-            if not sa.main_mode.again(arrival.data):
-                raise Discard(DropReason.NOT_EXPECTED, "Main Mode is over")
+            if not sa.phase1.again(arrival.data):
+                raise Discard(DropReason.NOT_EXPECTED, f"{sa.phase1.run.exchange.name} is over")
             return
         if arrival.remote.host != negotiation.remote.host:
             raise Discard(DropReason.WRONG_ADDRESS, f"negotiating with {negotiation.remote}")
         if negotiation.again(arrival.data):
             return
-        compared = _nat(negotiation.run).compared
+        before = _nat(negotiation.run)
+        if negotiation.run.role is Role.RESPONDER:
+            _between(negotiation.run, arrival.local, arrival.remote)
         try:
             took = negotiation.listen(now, header, arrival.data)
         except Abort as abort:
-            self._abort(now, negotiation, abort, arrival.data)
+            self._abort(now, negotiation, abort, arrival)
             return
-        self._contact(now, took, negotiation.run.begun)
         nat = _nat(negotiation.run)
-        compared = nat.compared and not compared
-        if compared:
+        if nat.compared and not before.compared:
             self._context.emit(
                 NatFound(self._peer.spec.name, negotiation.run.ident, nat.here, nat.there, nat.forced)
             )
         if negotiation.run.role is Role.RESPONDER:
             # the peer's own port, and the NAT port once it has moved there (RFC 3947 section 4)
             negotiation.move(arrival.local, arrival.remote, floated=arrival.floated)
-        elif compared and nat.found:
+        elif nat.found and not negotiation.floated:
             port = self._context.nat_port
             negotiation.move(
                 Spot(negotiation.local.host, port), Spot(negotiation.remote.host, self._peer.remote_nat_port),
                 floated=True,
             )
+            _between(negotiation.run, negotiation.local, negotiation.remote)
         if not negotiation.run.done:
             negotiation.speak(now)
         if negotiation.run.done:
-            self._established(now, negotiation)
-
-    def _contact(self, now: float, took: Took, begun: float) -> None:
-        """INITIAL-CONTACT, authenticated: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3)."""
-        if took.row.encrypted and any(each.kind == NotifyType.INITIAL_CONTACT for each in took.chain.all(Notify)):
-            self.contact(now, begun)
+            self._agreed(now, negotiation, contact=_says_initial_contact(took))
 
     def contact(self, now: float, begun: float) -> None:
         """The peer has nothing of what there was before ``begun``, when the phase 1 in which it says so began."""
@@ -276,9 +302,9 @@ class Phase1s:
         elif len(sa.used) >= most and sa is self.current and self._peer.spec.can_initiate:
             self.want(now, "renew: message IDs")
 
-    def _abort(self, now: float, negotiation: Negotiation, abort: Abort, refused: bytes) -> None:
-        """The peer's message ``refused`` ends the negotiation. To the peer it is the last of phase 1, so the IV of what
-        we tell comes from its last block; an initiator refuses the last row, so the peer has an SA to delete."""
+    def _abort(self, now: float, negotiation: Negotiation, abort: Abort, arrival: Arrival) -> None:
+        """The peer's message ends the negotiation. To the peer it is the last of phase 1, so the IV of what we tell
+        comes from its last block; an initiator refuses the last row, so the peer has an SA to delete."""
         run, context = negotiation.run, self._context
         cookies = Cookies(run.initiator_cookie, run.responder_cookie)
         notify = Notify.of(ProtocolId.ISAKMP, abort.notify, cookies.both)
@@ -288,10 +314,12 @@ class Phase1s:
             payloads: list[Payload] = [notify]
             if run.role is Role.INITIATOR:
                 payloads.append(Delete.of(ProtocolId.ISAKMP, cookies.both))
-            last_block = refused[-run.channel.cipher.block_size :]
+            last_block = arrival.data[-run.channel.cipher.block_size :]
             data = informational.seal(secured.keys, last_block, cookies, message_id, payloads)
             context.emit(Send(negotiation.local, negotiation.remote, data, negotiation.floated))
             context.emit(NotifySent(self._peer.spec.name, str(negotiation.remote), abort.notify.label))
+        else:
+            self._peer.refuse(now, arrival, cookies, abort.notify)
         self._end(now, negotiation, abort=abort)
 
     def _end(
@@ -318,7 +346,9 @@ class Phase1s:
         if negotiation.run.role is Role.RESPONDER:
             self._context.half_open -= 1
 
-    def _established(self, now: float, negotiation: Negotiation) -> None:
+    def _agreed(self, now: float, negotiation: Negotiation, *, contact: bool) -> None:
+        """Both ends have proved themselves: there is an ISAKMP SA, and what follows decides whether it may be used.
+        ``contact``: the peer says that it has nothing else with us."""
         context, spec, run = self._context, self._peer.spec, negotiation.run
         result = run.stage
         assert isinstance(result, Authenticated) and run.channel is not None
@@ -328,33 +358,72 @@ class Phase1s:
         lifetime = max(lifetime, min(policy.lifetime_least, spec.lifetime))
         sa = IsakmpSa(
             spec.name, chosen.cookies, run.role, result.secured.keys, run.channel.iv, negotiation.local,
-            negotiation.remote, negotiation.floated, nat, vendors.dpd, chosen.setup.local_id, result.remote_id, now,
+            negotiation.remote, negotiation.floated, nat, vendors, result.proved.candidate, result.remote_id, now,
             lifetime, negotiation,
         )
+        sa.contact = contact
         sa.next_probe = int.from_bytes(context.entropy.octets("probe", 4)) & 0x7FFFFFFF
         self.negotiations.pop(sa.our_cookie, None)
         self._leave_half_open(negotiation)
-        replaced = self.newest
         self.sas.append(sa)
-        self._attempt = 0
-        margin = policy.renew_margin if run.role is Role.INITIATOR else policy.renew_margin_responder
-        renews_in = lifetime * (margin - 0.05 * context.entropy.fraction("renew"))
+        context.timers.set(Timer.EXPIRE_PHASE1, sa.key, now + lifetime)
+        if nat.found and nat.here:
+            context.timers.set(Timer.NAT_KEEPALIVE, sa.key, now + spec.nat_keepalive)
         negotiation.finish(now, f"{chosen.suite}, {result.remote_id} authenticated")
+        if run.role is Role.INITIATOR and run.outstanding is not None:
+            # nothing answers the last message of Aggressive Mode: it goes again until the peer shows that it has it
+            context.timers.set(Timer.RESEND, negotiation.key, now + policy.resend_wait(0))
+        if result.judged is not None:
+            context.emit(certificate_taken(spec.name, run.ident, result.judged))
+        owner = context.peers[result.proved.candidate.peer]
+        owner.phase1.adopt(sa, self._peer)
+        owner.admission.begin(now, sa)
+
+    def adopt(self, sa: IsakmpSa, holder: "Peer") -> None:
+        """An ISAKMP SA that another peer of the configuration holds turns out to be ours."""
+        if holder is self._peer:
+            return
+        context, old = self._context, sa.key
+        holder.phase1.sas.remove(sa)
+        sa.peer = self._peer.spec.name
+        context.timers.rename(old, sa.key)
+        for each in (sa.phase1, *sa.transactions.values(), *sa.quick_modes.values()):
+            before = each.key
+            each.peer = sa.peer
+            context.timers.rename(before, each.key)
+        context.cookies[sa.our_cookie] = self._peer
+        self.sas.append(sa)
+
+    def established(self, now: float, sa: IsakmpSa) -> None:
+        """All that was asked for has been done: the ISAKMP SA is used from now on."""
+        context, spec, run = self._context, self._peer.spec, sa.phase1.run
+        policy, timers = context.policy, context.timers
+        replaced = self.newest
+        sa.admitted = True
+        self._attempt = 0
+        margin = policy.renew_margin if sa.role is Role.INITIATOR else policy.renew_margin_responder
+        left = sa.established_at + sa.lifetime - now
+        renews_in = max(0.0, sa.lifetime * (margin - 0.05 * context.entropy.fraction("renew")) - sa.lifetime + left)
         context.emit(
             Phase1Established(
-                spec.name, str(sa.cookies), run.ident, str(run.role), run.exchange.name, str(sa.local), str(sa.remote),
-                str(sa.local_id), str(sa.remote_id), str(chosen.suite), spec.auth_method, lifetime, renews_in,
-                nat.words, vendors.names, str(replaced.cookies) if replaced else "",
+                spec.name, str(sa.cookies), run.ident, str(sa.role), run.exchange.name, str(sa.local), str(sa.remote),
+                str(sa.local_id), str(sa.remote_id), str(sa.suite), str(sa.candidate.scheme.method), left, renews_in,
+                sa.nat.words, sa.vendors.names, str(replaced.cookies) if replaced else "",
             )
         )
-        timers = context.timers
         timers.set(Timer.RENEW, sa.key, now + renews_in)
-        timers.set(Timer.EXPIRE_PHASE1, sa.key, now + lifetime)
-        if nat.found and nat.here:
-            timers.set(Timer.NAT_KEEPALIVE, sa.key, now + spec.nat_keepalive)
+        if sa.contact:
+            self.contact(now, run.begun)
+        self._replace_elsewhere(now, sa)
         self._supersede(now, sa)
         self._peer.keepalive.begin(now, sa)
         self._peer.phase1_established(now, sa)
+
+    def _replace_elsewhere(self, now: float, newest: IsakmpSa) -> None:
+        """The peer has come from another address: what it had from there is of no more use."""
+        if self._peer.spec.unique == "replace" and newest.role is Role.RESPONDER:
+            for old in [each for each in self.sas if each is not newest and each.remote.host != newest.remote.host]:
+                self.drop(now, old, Cause.NOT_UNIQUE)
 
     def _supersede(self, now: float, newest: IsakmpSa) -> None:
         """Older SAs give way. Only the initiator of the newest deletes them, and only those that were there before it
@@ -364,14 +433,14 @@ class Phase1s:
             if not old.superseded:
                 old.superseded = True
                 context.timers.clear(Timer.RENEW, old.key)
-            crossed = old.established_at > newest.main_mode.run.begun
+            crossed = old.established_at > newest.phase1.run.begun
             if newest.role is Role.INITIATOR and not crossed:
                 context.timers.set(Timer.DROP_PHASE1, old.key, now + context.policy.old_sa_initiator)
         for old in [each for each in self.sas if each.superseded][: -context.policy.superseded_phase1s]:
             self.drop(now, old, Cause.REPLACED)
 
     def refused(self, now: float, negotiation: Negotiation, notify: str) -> None:
-        """The peer refuses, authenticated: the Main Mode is over."""
+        """The peer refuses, authenticated: the negotiation is over."""
         negotiation.refused(now, notify, authenticated=True)
         self._end(now, negotiation)
 
@@ -384,6 +453,10 @@ class Phase1s:
             if timer is not Timer.RESEND or not negotiation.resend(now):
                 self._end(now, negotiation)
             return True
+        last = next((each.phase1 for each in self.sas if each.phase1.run.ident == subject), None)
+        if last is not None:
+            last.resend(now)
+            return True
         sa = next((each for each in self.sas if str(each.cookies) == subject), None)
         if sa is None:
             return False
@@ -393,6 +466,8 @@ class Phase1s:
                     self.want(now, "renew: time")
             case Timer.EXPIRE_PHASE1:
                 self.drop(now, sa, Cause.LIFETIME)
+            case Timer.TRANSACTION:
+                self._peer.admission.late(now, sa)
             case Timer.DROP_PHASE1:
                 self.drop(now, sa, Cause.REPLACED)
             case Timer.NAT_KEEPALIVE:
@@ -404,18 +479,28 @@ class Phase1s:
                 return False
         return True
 
-    def drop(self, now: float, sa: IsakmpSa, cause: Cause, *, tell: bool = True) -> None:
+    def drop(self, now: float, sa: IsakmpSa, cause: Cause, *, tell: bool = True, detail: str = "") -> None:
         """An ISAKMP SA ends; its IPsec SAs live on (RFC 2408 section 2.1 keeps the phases apart)."""
         if tell:
             sa.tell(self._context, [Delete.of(ProtocolId.ISAKMP, sa.cookies.both)])
         self.sas.remove(sa)
         self._context.cookies.pop(sa.our_cookie, None)
         self._context.timers.clear_all(sa.key)
+        self._context.timers.clear(Timer.RESEND, sa.phase1.key)
         for quick in sa.quick_modes.values():
             self._context.timers.clear_all(quick.key)
             if not quick.over:
                 self._peer.phase2.lost(now, quick, cause)
-        self._context.emit(Phase1Deleted(self._peer.spec.name, str(sa.cookies), cause))
+        for each in sa.transactions.values():
+            self._context.timers.clear_all(each.key)
+            if not each.over:
+                each.fail(now, None, cause, f"the ISAKMP SA has ended: {cause}")
+        if sa.admitted:
+            self._context.emit(Phase1Deleted(self._peer.spec.name, str(sa.cookies), cause))
+        self._peer.admission.ended(now, sa)
+        if not sa.admitted and sa.role is Role.INITIATOR and cause not in (Cause.OPERATOR, Cause.SHUTDOWN):
+            why = detail or f"phase 1 ended before {sa.awaits} was over: {cause}"
+            self._peer.phase1_failed(now, cause, why)
 
     def abandon(self, now: float, cause: Cause) -> None:
         """Give up what is under way."""
@@ -445,8 +530,33 @@ def _our_cookie(run: Run) -> bytes:
     return run.initiator_cookie if run.role is Role.INITIATOR else run.responder_cookie
 
 
+def _says_initial_contact(took: Took) -> bool:
+    """INITIAL-CONTACT, authenticated: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3)."""
+    return took.row.encrypted and any(
+        each.kind == NotifyType.INITIAL_CONTACT for each in took.chain.all(Notify)
+    )
+
+
+def certificate_taken(peer: str, exchange: str, judged: Judged) -> CertificateTaken:
+    """The fact of a certificate that was found good."""
+    ours = judged.path[0]
+    names = tuple(str(Identity.of_general_name(each)) for each in ours.names[1:])
+    return CertificateTaken(
+        peer, exchange, name_text(ours.subject), name_text(ours.issuer), ours.serial, names, str(ours.public_key),
+        ours.not_before, ours.not_after, tuple(name_text(each.subject) for each in judged.path[1:]), judged.revocation,
+    )
+
+
 def _nat(run: Run) -> NatTraversal:
     return next(each for each in run.riders if isinstance(each, NatTraversal))
+
+
+def _between(run: Run, local: Spot, remote: Spot) -> None:
+    """NAT-D is about the ports that a message really goes between: in Aggressive Mode its last one has moved already
+    (RFC 3947 section 4)."""
+    run.riders = tuple(
+        replace(each, local=local, remote=remote) if isinstance(each, NatTraversal) else each for each in run.riders
+    )
 
 
 def _vendors(run: Run) -> VendorIds:

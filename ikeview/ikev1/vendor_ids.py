@@ -56,7 +56,9 @@ def vendor_name(data: bytes) -> str:
 def ours_for(spec: PeerSpec) -> tuple[bytes, ...]:
     """What we say of ourselves to a peer, but for NAT traversal, which is a matter of its own."""
     fragments = (FRAGMENTATION,) if spec.fragmentation != "off" else ()
-    return (DPD, *fragments)
+    users = (XAUTH,) if spec.auth_method.xauth else ()
+    unity = (UNITY,) if spec.config is not None else ()
+    return (DPD, *users, *unity, *fragments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class VendorIds:
         must not be sent much more than it sent."""
         if row.number > 2:
             return self, []
-        wanted = [each for each in self.ours if row.number == 1 or each != FRAGMENTATION or self.fragments]
-        return self, [VendorId(each) for each in wanted]
+        takes_two = {FRAGMENTATION: self.fragments, XAUTH: self.xauth, UNITY: self.unity}
+        return self, [VendorId(each) for each in self.ours if row.number == 1 or takes_two.get(each, True)]
 
     def read(self, row: Row, stage: Any, message: Message) -> "VendorIds":
         """The peer's, from any row."""

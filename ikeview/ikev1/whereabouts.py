@@ -113,7 +113,9 @@ class Whereabouts:
         policy, spec, address = self._context.policy, self._peer.spec, event.remote
         assert address is not None
         changed = self.resolved is not None and address != self.resolved
+        before = self.addresses
         self.resolved, self.others, self._failures = address, event.others, 0
+        self._context.places.named(self._peer, before, self.addresses)
         ttl = min(max(event.ttl, policy.resolve_least), policy.resolve_most)
         self._context.timers.set(Timer.RESOLVE, self._resolve_key, now + ttl)
         self._context.emit(NameResolved(spec.name, spec.remote, str(address), ttl, changed))

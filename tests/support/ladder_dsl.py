@@ -79,7 +79,7 @@ class Tap:
         size = keys.cipher.block_size
         if not phase1.last_block:
             phase1.last_block = initial_iv(keys.hash, keys.cipher, *phase1.publics)
-        if header.exchange_type == ExchangeType.MAIN_MODE:
+        if header.exchange_type in (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE):
             iv = phase1.last_block
             phase1.last_block = data[-size:]
         else:
@@ -135,9 +135,11 @@ MAIN_MODE = """
     right > SA VID*3
     left > KE NONCE NAT-D*2
     right > KE NONCE NAT-D*2
-    left > * ID HASH
+    left > * ID HASH N(INITIAL-CONTACT)
     right > * ID HASH
 """
+RENEWAL = MAIN_MODE.replace(" N(INITIAL-CONTACT)", "")
+"""Main Mode between ends that have something with each other."""
 QUICK_MODE = """
     left > * HASH SA NONCE ID*2
     right > * HASH SA NONCE ID*2

@@ -35,6 +35,8 @@ def assert_tidy(end: End) -> None:
         name = peer.spec.name
         # its name is looked up, its address watched, echo requests sent, for as long as there is the peer
         subjects |= {(name, name), (name, peer.spec.remote)}
+        # whether it is still needed is looked at by the configured peer
+        subjects.add((peer.base.spec.name, name))
         for cookie, each in peer.phase1.negotiations.items():
             cookies.add(cookie)
             subjects.add((name, each.run.ident))
@@ -43,6 +45,7 @@ def assert_tidy(end: End) -> None:
         for sa in peer.phase1.sas:
             cookies.add(sa.our_cookie)
             subjects.add((name, str(sa.cookies)))
+            subjects |= {(name, each.run.ident) for each in (sa.phase1, *sa.transactions.values())}
             for quick in sa.quick_modes.values():
                 subjects.add((name, quick.run.ident))
                 if not quick.over:

@@ -127,7 +127,10 @@ def test_a_peer_that_starts_anew_gets_its_tunnel_and_the_old_sas_go() -> None:
     bring_up(some)
     busy(some, 60)
     assert len(some.right.inbound) == 1
-    assert not some.right.of(TunnelDown)
+    # it has said so, and what the other end had with it was of no more use
+    [down] = some.right.of(TunnelDown)
+    assert down.cause is Cause.PEER_RESTARTED
+    assert len(some.right.of(TunnelUp)) == 2
     assert_lawful(some)
 
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from ikeview.core.facts import DropReason, MessageDropped
+from ikeview.core.orders import Initiate
 from ikeview.core.outputs import Spot
 from ikeview.core.policy import Policy
+from ikeview.core.specs import Method
 from ikeview.crypto.groups import GROUPS
 from ikeview.ikev1 import informational, offers
 from ikeview.wire.header import HEADER_SIZE, VERSION, Header
@@ -20,9 +22,10 @@ from ikeview.wire.payloads import (
     Notify,
     Payload,
 )
-from tests.support.laws import assert_lawful, assert_tidy, bring_up, context_of, peer_of
+from tests.support.laws import assert_lawful, assert_tidy, bring_up, context_of, peer_of, tunnel_of
 from tests.support.link import Link
 from tests.support.messages import OFFER, STRANGER, first_messages, message, waiting
+from tests.support.proofs import issued, proving
 from tests.support.scenes import link, phase1
 
 
@@ -133,6 +136,15 @@ def bad_key() -> Link:
     return some
 
 
+def bad_signature() -> Link:
+    """The certificate of the other end, without its key."""
+    thief = {"key": issued("left", Method.RSA).private, "certificates": (issued("right", Method.RSA).ours,)}
+    some = proving(Method.RSA, left=thief)
+    some.do(some.left, Initiate(tunnel_of(some.left)))
+    some.run(5)
+    return some
+
+
 def bad_hash() -> Link:
     some = link()
     bring_up(some)
@@ -183,7 +195,7 @@ SCENES: dict[DropReason, Callable[[], Link]] = {
     DropReason.TOO_LONG: arrives(bytes(10_001)),
     DropReason.BAD_LENGTH: arrives(message(OFFER, size=29)),
     DropReason.BAD_VERSION: arrives(message(OFFER, version=0x20)),
-    DropReason.BAD_EXCHANGE: arrives(message(OFFER, exchange=4)),
+    DropReason.BAD_EXCHANGE: arrives(message(OFFER, exchange=33)),
     DropReason.BAD_FLAGS: arrives(message(OFFER, flags=1)),
     DropReason.MALFORMED: arrives(message(Nonce(b"short"))),
     DropReason.ZERO_COOKIE: arrives(message(OFFER, cookies=(bytes(8), bytes(8)))),
@@ -201,6 +213,7 @@ SCENES: dict[DropReason, Callable[[], Link]] = {
     DropReason.EXTRA_PAYLOAD: extra_payload,
     DropReason.BAD_PROPOSAL: bad_proposal,
     DropReason.BAD_KEY: bad_key,
+    DropReason.BAD_SIGNATURE: bad_signature,
     DropReason.BAD_HASH: bad_hash,
     DropReason.DUPLICATE: duplicate,
     DropReason.UNPROTECTED_NOTIFY: unprotected_notify,

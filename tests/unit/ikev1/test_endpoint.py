@@ -165,7 +165,7 @@ def test_no_secret_is_in_a_fact_or_a_repr() -> None:
     told = "".join(str(fact_to_dict(fact)) for end in (some.left, some.right) for fact in end.facts)
     shown = told + repr(peer_of(some.left).spec) + repr(keys) + repr(some.left.inbound)
     for sa in peer_of(some.left).phase1.sas:
-        shown += repr(sa) + repr(sa.main_mode.run.stage)
+        shown += repr(sa) + repr(sa.phase1.run.stage)
         for quick in sa.quick_modes.values():
             shown += repr(quick.run.stage) + repr(quick.run.channel)
     for secret in secrets:

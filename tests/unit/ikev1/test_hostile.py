@@ -13,6 +13,8 @@ from tests.support.link import End, Link
 from tests.support.scenes import link
 
 ROWS = 9
+ID_AND_HASH = 12 + 36
+"""Octets of an address's ID and a SHA-256 HASH with their headers: whole blocks."""
 
 
 def snapshot(end: End) -> Any:
@@ -104,6 +106,9 @@ def test_every_changed_octet_of_an_encrypted_message_is_dropped(number: int) -> 
             mutated[index] ^= change
             if (index, change) == (17, 1) or (index == 19 and change & 1 == 0):
                 # the minor version and the flags other than Encryption are not looked at
+                continue
+            if number == 4 and index >= HEADER_SIZE + ID_AND_HASH:
+                # HASH_I is over the identity alone (RFC 2409 section 5): what rides behind it is only as safe as CBC
                 continue
             reasons.add(refused(some, receiver, bytes(mutated)))
     assert reasons & {DropReason.UNDECRYPTABLE, DropReason.BAD_HASH}

@@ -32,6 +32,7 @@ from ikeview.core.policy import Policy
 from ikeview.core.specs import Start
 from ikeview.core.timers import Timer
 from ikeview.ikev1 import informational
+from ikeview.ikev1.vendor_ids import VendorIds
 from ikeview.wire.numbers import NotifyType, ProtocolId
 from ikeview.wire.payloads import Notify
 from tests.support.ladder_dsl import Tap
@@ -193,7 +194,7 @@ def test_traffic_brings_up_a_tunnel_that_waits_for_it_and_no_other() -> None:
 def test_a_probe_is_not_sent_to_a_peer_that_does_not_know_them() -> None:
     some, _ = up()
     sa = peer_of(some.left).phase1.current
-    sa.dpd = False
+    sa.vendors = VendorIds()
     some.do(some.left, Probe("right"))
     assert some.left.last(OrderRefused).why == "the peer has not said that it answers keepalives (RFC 3706)"
 

@@ -71,7 +71,7 @@ def test_rows_of_the_facts_are_those_of_the_rfc() -> None:
     )  # fmt: skip
     assert (main.tunnel, quick.tunnel) == ("", "left/lan1")
     assert [(fact.row, fact.payloads) for fact in some.left.of(RowSent)] == [
-        (1, ("SA", "VID*6")), (3, ("KE", "NONCE", "NAT-D*2")), (5, ("ID", "HASH")),
+        (1, ("SA", "VID*6")), (3, ("KE", "NONCE", "NAT-D*2")), (5, ("ID", "HASH", "N")),
         (1, ("HASH", "SA", "NONCE", "ID*2")), (3, ("HASH",)),
     ]  # fmt: skip
 
@@ -233,7 +233,7 @@ FLOATED = """
     right > SA VID*3
     left > KE NONCE NAT-D*2
     right > KE NONCE NAT-D*2
-    left:4500 > * ID HASH
+    left:4500 > * ID HASH N(INITIAL-CONTACT)
     right:4500 > * ID HASH
     left:4500 > * HASH SA NONCE ID*2
     right:4500 > * HASH SA NONCE ID*2
@@ -307,7 +307,7 @@ def test_without_nat_traversal_nothing_of_it_is_on_the_wire() -> None:
         right > SA VID*2
         left > KE NONCE
         right > KE NONCE
-        left > * ID HASH
+        left > * ID HASH N(INITIAL-CONTACT)
         right > * ID HASH
         """
         + QUICK_MODE

@@ -20,7 +20,7 @@ FLOATED = """
     right > SA VID*3
     left > KE NONCE NAT-D*2
     right > KE NONCE NAT-D*2
-    left:4500 > * ID HASH
+    left:4500 > * ID HASH N(INITIAL-CONTACT)
     right:4500 > * ID HASH
     left:4500 > * HASH SA NONCE ID*2
     right:4500 > * HASH SA NONCE ID*2

@@ -21,7 +21,7 @@ from ikeview.core.inputs import BytesHard, BytesSoft
 from ikeview.core.orders import RekeyPhase2, RenewPhase1
 from ikeview.core.outputs import Direction
 from ikeview.core.timers import Timer
-from tests.support.ladder_dsl import MAIN_MODE, QUICK_MODE, Tap, swapped
+from tests.support.ladder_dsl import QUICK_MODE, RENEWAL, Tap, swapped
 from tests.support.laws import (
     assert_lawful,
     assert_nothing_left,
@@ -298,7 +298,7 @@ def test_renewing_phase_1_keeps_the_children(initiator: str) -> None:
     old = one.last(Phase1Established).cookies
     some.do(one, RenewPhase1(peer_of(one).spec.name))
     some.run(1)
-    tap.expect(MAIN_MODE if initiator == "left" else swapped(MAIN_MODE))
+    tap.expect(RENEWAL if initiator == "left" else swapped(RENEWAL))
     assert one.last(Phase1Established).replaces == old
     some.run(10)
     tap.expect(f"{initiator} > * HASH D(ISAKMP)")
@@ -316,7 +316,7 @@ def test_renewing_phase_1_keeps_the_children(initiator: str) -> None:
 def test_phase_1_is_renewed_in_time_by_its_initiator() -> None:
     some, tap = up(peer={"lifetime": HOUR}, child={"lifetime": 3 * HOUR})
     some.run(HOUR * 0.9 + 6)
-    tap.expect(MAIN_MODE + "left > * HASH D(ISAKMP)")
+    tap.expect(RENEWAL + "left > * HASH D(ISAKMP)")
     assert [fact.cause for fact in some.left.of(Phase1Deleted)] == [Cause.REPLACED]
     assert not some.left.of(TunnelDown)
 
