@@ -5,10 +5,10 @@ Everything that is written is looked at, so that one run shows what is wrong wit
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from ikeview.core.identity import Identity, spelled_by
 from ikeview.core.specs import Method
@@ -52,9 +52,30 @@ class Credentials:
         return spelled_by(written, mine.names)
 
 
-def read_credentials(peer: Peer, content: Content) -> tuple[Credentials, list[Finding]]:
+class Files:
+    """What has been read in one pass over a folder: peers commonly name the same files, and to check a private key
+    takes a tenth of a second."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[Callable[[Path, str], object], str], object] = {}
+
+    def once(self, read: Callable[[Path, str], T], path: Path, shown: str) -> T:
+        """``read(path, shown)`` of the first time; raises what that has raised."""
+        key = (read, os.path.realpath(path))
+        if key not in self._read:
+            try:
+                self._read[key] = read(path, shown)
+            except (BadValue, BadCertificate, BadKey) as error:
+                self._read[key] = error
+        found = self._read[key]
+        if isinstance(found, Exception):
+            raise found
+        return cast(T, found)
+
+
+def read_credentials(peer: Peer, content: Content, files: Files) -> tuple[Credentials, list[Finding]]:
     """Those of ``peer``, whose file is ``content``, and what is wrong with them."""
-    reading = _Reading(content)
+    reading = _Reading(content, files)
     if peer.auth is not None:
         reading.auth(peer.auth)
         reading.certificate_and_key(peer, peer.auth)
@@ -66,9 +87,9 @@ def read_credentials(peer: Peer, content: Content) -> tuple[Credentials, list[Fi
 class _Reading:
     """One pass over the files; ``findings`` grows."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, files: Files) -> None:
         self._content = content
-        self._beside = content.path.parent
+        self._files = files
         self.credentials = Credentials()
         self.findings: list[Finding] = []
 
@@ -77,14 +98,14 @@ class _Reading:
         got = self.credentials
         got.secret = self._secret("auth", "secret", auth, secret.key)
         if (name := auth.cert_file) is not None:
-            got.certificates = self._found("auth.cert_file", lambda: self._certificates(name)) or ()
+            got.certificates = self._found("auth.cert_file", lambda: self._once(_certificates, name)) or ()
         if (key_name := auth.key_file) is not None:
-            got.key = self._found("auth.key_file", lambda: self._key(key_name))
-        authorities = self._all("auth.ca_files", auth.ca_files, self._certificates)
-        lists = self._all("auth.crl_files", auth.crl_files, self._lists)
+            got.key = self._found("auth.key_file", lambda: self._once(_key, key_name))
+        authorities = self._all("auth.ca_files", auth.ca_files, _certificates)
+        lists = self._all("auth.crl_files", auth.crl_files, _lists)
         pinned: Certificate | None = None
         if (pinned_name := auth.remote_cert_file) is not None:
-            pinned = self._found("auth.remote_cert_file", lambda: self._pinned(pinned_name))
+            pinned = self._found("auth.remote_cert_file", lambda: self._once(_pinned, pinned_name))
         if authorities or pinned:
             got.trust = Trust(authorities, lists, auth.crl == "strict", pinned)
 
@@ -94,11 +115,10 @@ class _Reading:
         name = xauth.users_file
         if name is None:
             return
-        path, shown = self._place(name)
-        read = self._found("xauth.users_file", lambda: read_users(path, shown, "xauth.users_file"))
+        read = self._found("xauth.users_file", lambda: self._once(read_users, name))
         if read is not None:
-            self.credentials.users, findings = read
-            self.findings += findings
+            self.credentials.users, wrong = read
+            self.findings += [replace(each, key="xauth.users_file") for each in wrong]
 
     def certificate_and_key(self, peer: Peer, auth: Auth) -> None:
         """What our certificate, the key, the method and ``local_id`` must be to each other."""
@@ -139,43 +159,17 @@ class _Reading:
 
     # -- files -------------------------------------------------------------------------------------------------------
 
-    def _place(self, name: str) -> tuple[Path, str]:
-        """A file's path, and what it is called in errors."""
-        path = self._beside / name
-        return path, os.path.normpath(path)
-
-    def _certificates(self, name: str) -> tuple[Certificate, ...]:
-        path, shown = self._place(name)
-        found = _load_certificates(read_file(path, FILE_LIMIT, shown).data)
-        if not found:
-            raise BadValue(f"{shown} holds no certificate", "put it there as PEM or DER")
-        return found
-
-    def _pinned(self, name: str) -> Certificate:
-        found = self._certificates(name)
-        if len(found) > 1:
-            raise BadValue(f"{self._place(name)[1]} holds {len(found)} certificates", "leave the peer's own there")
-        return found[0]
-
-    def _lists(self, name: str) -> tuple[RevocationList, ...]:
-        path, shown = self._place(name)
-        found = RevocationList.load_all(read_file(path, FILE_LIMIT, shown).data)
-        if not found:
-            raise BadValue(f"{shown} holds no revocation list", "put it there as PEM or DER")
-        return found
-
-    def _key(self, name: str) -> PrivateKey:
-        path, shown = self._place(name)
-        content = read_file(path, _KEY_LIMIT, shown)
-        content.check_private()
-        return PrivateKey.load(content.data)
+    def _once(self, read: Callable[[Path, str], T], name: str) -> T:
+        """What ``read`` makes of the file, which is called by its whole path in errors."""
+        path = self._content.path.parent / name
+        return self._files.once(read, path, os.path.normpath(path))
 
     def _all(
-        self, key: str, names: Sequence[str] | None, load: Callable[[str], tuple[T, ...]]
+        self, key: str, names: Sequence[str] | None, read: Callable[[Path, str], tuple[T, ...]]
     ) -> tuple[T, ...]:
         found: list[T] = []
         for index, name in enumerate(names or ()):
-            found += self._found(f"{key}[{index}]", partial(load, name)) or ()
+            found += self._found(f"{key}[{index}]", partial(self._once, read, name)) or ()
         return tuple(found)
 
     def _secret(self, table: str, word: str, keys: Auth | Xauth, decoder: secret.Decoder) -> Secret | None:
@@ -183,7 +177,8 @@ class _Reading:
         name, variable, text = (getattr(keys, each) for each in (f"{word}_file", f"{word}_env", word))
         found: Secret | None = None
         if name is not None:
-            found = self._found(f"{table}.{word}_file", lambda: secret.from_file(name, self._beside, decoder))
+            beside = self._content.path.parent
+            found = self._found(f"{table}.{word}_file", lambda: secret.from_file(name, beside, decoder))
         if variable is not None:
             otherwise = f"{word}_file"
             found = self._found(
@@ -209,10 +204,31 @@ class _Reading:
 _KINDS = {Method.RSA: "rsa", Method.ECDSA: "ecdsa", Method.XAUTH_RSA: "rsa", Method.HYBRID: "rsa"}
 
 
-@lru_cache(maxsize=64)
-def _load_certificates(data: bytes) -> tuple[Certificate, ...]:
-    """Kept, as many peers commonly name one file of authorities."""
-    return Certificate.load_all(data)
+def _certificates(path: Path, shown: str) -> tuple[Certificate, ...]:
+    found = Certificate.load_all(read_file(path, FILE_LIMIT, shown).data)
+    if not found:
+        raise BadValue(f"{shown} holds no certificate", "put it there as PEM or DER")
+    return found
+
+
+def _pinned(path: Path, shown: str) -> Certificate:
+    found = _certificates(path, shown)
+    if len(found) > 1:
+        raise BadValue(f"{shown} holds {len(found)} certificates", "leave the peer's own there")
+    return found[0]
+
+
+def _lists(path: Path, shown: str) -> tuple[RevocationList, ...]:
+    found = RevocationList.load_all(read_file(path, FILE_LIMIT, shown).data)
+    if not found:
+        raise BadValue(f"{shown} holds no revocation list", "put it there as PEM or DER")
+    return found
+
+
+def _key(path: Path, shown: str) -> PrivateKey:
+    content = read_file(path, _KEY_LIMIT, shown)
+    content.check_private()
+    return PrivateKey.load(content.data)
 
 
 def _public_key(certificate: Certificate) -> PublicKey:

@@ -22,7 +22,7 @@ from ikeview.core.specs import (
     XauthSpec,
 )
 from ikeview.settings.between import Named, between_peers
-from ikeview.settings.credentials import Credentials, read_credentials
+from ikeview.settings.credentials import Credentials, Files, read_credentials
 from ikeview.settings.files import Content, read_file
 from ikeview.settings.problems import BadValue, Problem, SettingsError
 from ikeview.settings.rules import peer_findings, program_findings
@@ -75,6 +75,7 @@ class _Reading:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[Problem] = []
+        self._files = Files()
 
     def settings(self, wall: float) -> Settings | None:
         """None if there are problems."""
@@ -140,7 +141,7 @@ class _Reading:
             file.name = peer.name
         elif not any(each.key == "name" for each in findings):
             file.name = self._found(file, "name", lambda: parse_name(path.stem)) or ""
-        file.credentials, wrong = read_credentials(peer, content)
+        file.credentials, wrong = read_credentials(peer, content, self._files)
         told = {each.key for each in file.findings}
         file.findings += [
             each for each in relevant(iter(wrong), findings) if each.key.partition("[")[0] not in told

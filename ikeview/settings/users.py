@@ -17,9 +17,11 @@ _FINDINGS_MOST = 50
 Users = tuple[tuple[str, PasswordHash], ...]
 
 
-def read_users(path: Path, shown: str, key: str) -> tuple[Users, list[Finding]]:
-    """The users of the file, called ``shown`` in errors, and a finding for each line that is wrong. Raises ``BadValue``
-    if the file cannot be read, is not its owner's alone or names nobody."""
+def read_users(path: Path, shown: str) -> tuple[Users, list[Finding]]:
+    """The users of the file, called ``shown`` in errors, and a finding without a key for each line that is wrong.
+
+    Raises ``BadValue`` if the file cannot be read, is not its owner's alone or names nobody.
+    """
     content = read_file(path, LIMIT, shown)
     content.check_private()
     users: dict[str, PasswordHash] = {}
@@ -33,7 +35,7 @@ def read_users(path: Path, shown: str, key: str) -> tuple[Users, list[Finding]]:
             if name in first:
                 raise BadValue(f"the user {quoted(name)} stands in line {first[name]} too", "take one of the two out")
         except BadValue as error:
-            findings.append(Finding(key, error.text, error.hint, file=path, line=number))
+            findings.append(Finding("", error.text, error.hint, file=path, line=number))
             if len(findings) == _FINDINGS_MOST:
                 break
         else:

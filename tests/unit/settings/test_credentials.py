@@ -9,6 +9,7 @@ import pytest
 
 from ikeview.core.identity import Identity
 from ikeview.core.specs import Method, PeerSpec
+from ikeview.crypto.signatures import PrivateKey
 from ikeview.settings.load import load
 from tests.support.pki import WALL, Authority, Issued, crl_pem, ecdsa_key, rsa_key
 
@@ -294,6 +295,24 @@ def test_a_certificate_about_to_end_is_a_warning(pki: Pki, which: str, ends: tim
     assert warning.startswith(f"{key}: the certificate of CN=short ")
     assert said in warning
     assert f"{end:%Y-%m-%d}" in warning
+
+
+def test_a_file_that_many_peers_name_is_read_once(pki: Pki, monkeypatch: pytest.MonkeyPatch, problems: Broken) -> None:
+    for number in range(20):
+        write(pki.folder / f"peers/p{number}.toml", peer(remote=f"198.51.100.{number + 1}", auth=RSA))
+    loaded: list[int] = []
+    right = PrivateKey.load.__func__  # type: ignore[attr-defined]
+
+    def counted(kind: type[PrivateKey], data: bytes) -> PrivateKey:
+        loaded.append(len(data))
+        return right(kind, data)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(PrivateKey, "load", classmethod(counted))
+    peers = load(pki.folder, WALL).peers
+    assert len(peers) == 21
+    assert len(loaded) == 1
+    write(pki.folder / "pki/own.key", "junk", 0o600)
+    assert len(problems(pki.folder)) == 20, "each peer is told what is wrong with it"
 
 
 def test_a_certificate_of_the_future_is_a_warning(pki: Pki) -> None:

@@ -1,7 +1,10 @@
 """Whatever stands in a file: settings or problems, and never the secret in them."""
 
 import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,12 +13,18 @@ from ikeview.core.specs import Settings
 from ikeview.resources import resource
 from ikeview.settings.load import load
 from ikeview.settings.problems import Problem, SettingsError
+from tests.support.config_files import make_files
 
 from .conftest import SECRET, write
 
 EXAMPLE = resource("config").joinpath("peers", "tokyo.toml").read_text()
 INLINE = EXAMPLE.replace('secret_file = "../secrets/tokyo.psk"', f'secret = "{SECRET}"')
-LINES = [line for line in INLINE.splitlines() if line and not line.startswith("#")]
+OTHERS = [
+    path.read_text()
+    for path in sorted(Path(str(resource("config"))).joinpath("peers").iterdir())
+    if path.name != "tokyo.toml"
+]
+LINES = [line for text in (INLINE, *OTHERS) for line in text.splitlines() if line and not line.startswith("#")]
 TOKENS = [
     "=",
     '"',
@@ -62,9 +71,26 @@ VALUES = st.recursive(
 )
 
 
-def outcome(data: bytes) -> None:
+@lru_cache
+def named_files() -> dict[str, bytes]:
+    """What the examples name, by path: made once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        for index, text in enumerate(OTHERS):
+            write(folder / f"peers/{index}.toml", text)
+        make_files(folder)
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for kind in ("secrets", "certs")
+            for path in (folder / kind).iterdir()
+        }
+
+
+def outcome(data: bytes, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, content in files.items():
+            write(folder / path, content, 0o600)
         write(folder / "peers/p.toml", data, 0o600)
         write(folder / "ikeview.toml", data)
         write(folder / "secrets/tokyo.psk", "file", 0o600)
@@ -97,6 +123,21 @@ def test_any_value_under_any_key(line: str, value: str) -> None:
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_any_lines_in_any_order(lines: list[str]) -> None:
     outcome("\n".join(lines).encode())
+
+
+def test_the_examples_load_as_they_are() -> None:
+    for text in OTHERS:
+        with tempfile.TemporaryDirectory() as name:
+            for path, content in named_files().items():
+                write(Path(name, path), content, 0o600)
+            write(Path(name, "peers/p.toml"), text)
+            load(Path(name))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(OTHERS), st.integers(0, 3000), st.integers(0, 40), st.lists(st.sampled_from(TOKENS), max_size=3))
+def test_any_mutation_of_the_other_examples(text: str, start: int, length: int, tokens: list[str]) -> None:
+    outcome((text[:start] + "".join(tokens) + text[start + length :]).encode(), named_files())
 
 
 @_any_time
