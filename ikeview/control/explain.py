@@ -13,7 +13,7 @@ def explain(state: State, tunnel: str, now: float) -> dict[str, Any]:
 
         {"tunnel", "state", "cause": text | null, "detail": text | null, "retry_in": seconds | null,
          "waits_for": text | null, "hints": [text], "stalled": text | null, "user_refused": text | null,
-         "warnings": [text],
+         "dropped": text | null, "warnings": [text],
          "failure": {"kind", "remote", "role", "ago", "row", "rows": [text], "cause", "verdict", "hints", "offered",
                      "expected", "notifies"} | null}
 
@@ -37,6 +37,7 @@ def explain(state: State, tunnel: str, now: float) -> dict[str, Any]:
         "hints": list(hints),
         "stalled": known.stalled or None,
         "user_refused": (peer.user_refused or None) if peer else None,
+        "dropped": f"{peer.drops} messages, the last: {peer.last_drop}" if peer and peer.drops else None,
         "warnings": list(peer.warnings) if peer else [],
         "failure": None
         if failure is None

@@ -127,6 +127,8 @@ def _beside(told: dict[str, Any]) -> list[str]:
         lines.append(f"user refused: {safe(told['user_refused'], 400)}")
     if told.get("stalled"):
         lines.append(f"IKE answers, but no ESP comes in: {safe(told['stalled'], 400)}")
+    if told.get("dropped"):
+        lines.append(f"of the peer were dropped: {safe(told['dropped'], 400)}")
     lines += [f"take care: {safe(each, 400)}" for each in told.get("warnings", ())]
     return lines
 

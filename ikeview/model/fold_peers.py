@@ -275,8 +275,8 @@ def _dropped(state: State, stamped: f.Stamped) -> set[str]:
     if fact.peer not in state.peers:
         return {"engine"}
     peer = state.peers[fact.peer]
-    peer.drops += 1
-    peer.last_drop = reason
+    peer.drops += fact.count
+    peer.last_drop = f"{reason} ({fact.detail})" if fact.detail else reason
     return {f"peer:{fact.peer}"}
 
 

@@ -66,7 +66,7 @@ def peer_detail(
         lines += indented(((f" {'vendor':<8}", "dim"),), vendors, "plain", cells)
     if peer.drops:
         dropped = f"{peer.drops} messages, the last: {safe(peer.last_drop)}"
-        lines.append(((f" {'dropped':<8}", "dim"), (dropped, "notice")))
+        lines += indented(((f" {'dropped':<8}", "dim"),), dropped, "notice", cells)
     for tunnel in state.tunnels.values():
         if tunnel.peer != name:
             continue

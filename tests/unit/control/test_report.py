@@ -129,3 +129,13 @@ def test_hints_are_not_told_twice() -> None:
     told_ = explain(state, "tokyo/lan", 100.0)
     assert told_["hints"] == []
     assert explanation(told_).count("what to do:") == 1
+
+
+def test_what_was_dropped_is_explained() -> None:
+    state = state_of(
+        f.MessageDropped("tokyo", REMOTE, 292, f.DropReason.SWITCHED_OFF, "peer tokyo has mode = main", "", 11),
+        f.MessageDropped("tokyo", REMOTE, 292, f.DropReason.SWITCHED_OFF, "peer tokyo has mode = main", ""),
+    )
+    words = "12 messages, the last: not allowed by the configuration (peer tokyo has mode = main)"
+    assert f"of the peer were dropped: {words}" in explanation(explain(state, "tokyo/lan", 100.0)).splitlines()
+    assert explain(state, "osaka/branch-office", 100.0)["dropped"] is None
