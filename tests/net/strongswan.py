@@ -1,5 +1,6 @@
 """strongSwan as the other gateway: its charon in a network namespace, ESP in userspace (kernel-libipsec)."""
 
+import os
 import re
 import shutil
 import signal
@@ -22,6 +23,7 @@ _PLUGINS = (
     "random nonce x509 revocation constraints pubkey pkcs1 pkcs8 pem openssl aes sha1 sha2 md5 hmac kdf gmp curve25519 "
     "gcm ccm ctr cmac xcbc {esp}kernel-netlink socket-default vici updown xauth-generic unity"
 )
+_SWANCTL_PLUGINS = "pem pkcs1 pkcs8 x509 openssl random"
 _PACKAGES = {"kernel-libipsec": "libcharon-extra-plugins", "unity": "libcharon-extra-plugins",
              "xauth-generic": "libcharon-extauth-plugins", "ctr": "libstrongswan-extra-plugins"}
 _CERTIFICATES, _AUTHORITIES, _KEYS, _LISTS = "x509", "x509ca", "private", "x509crl"
@@ -207,7 +209,8 @@ class StrongSwan:
     def swanctl(self, *words: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run swanctl on this charon."""
         return subprocess.run(
-            ["swanctl", *words, "--uri", self.uri], capture_output=True, text=True, timeout=timeout
+            ["swanctl", *words, "--uri", self.uri], capture_output=True, text=True, timeout=timeout,
+            env=os.environ | {"STRONGSWAN_CONF": f"{self.folder}/strongswan.conf"},
         )
 
     def sas(self) -> list[Listed]:
@@ -257,7 +260,7 @@ class StrongSwan:
                 f"path = {self.folder}/log", "time_format = %H:%M:%S", "time_add_ms = yes", "default = 1",
                 f"ike = {self._ike_log}", "flush_line = yes",
             ])]),
-        ]) + "\n"
+        ]) + "\n" + _section("swanctl", [f"load = {_SWANCTL_PLUGINS}"]) + "\n"
 
 
 class KernelStrongSwan(StrongSwan):
@@ -274,7 +277,8 @@ class KernelStrongSwan(StrongSwan):
         return "unix:///run/vici"
 
     def swanctl(self, *words: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
-        return self._host.run("swanctl", *words, "--uri", self.uri, timeout=timeout)
+        settings = f"STRONGSWAN_CONF={self.folder}/strongswan.conf"
+        return self._host.run("env", settings, "swanctl", *words, "--uri", self.uri, timeout=timeout)
 
     def _launch(self, daemon: str) -> None:
         (self.folder / "output").touch()
