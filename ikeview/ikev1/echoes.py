@@ -72,7 +72,7 @@ class Echoes:
         if self._asking:
             self._miss(now, tunnel, dead_at)
         self._send(now)
-        wait = spec.interval if now >= dead_at else min(self._context.policy.probe_resend, spec.interval)
+        wait = spec.interval if now >= dead_at else self._context.policy.probe_wait(spec.interval, spec.timeout)
         timers.set(Timer.ECHO, self._key, min(now + wait, dead_at) if now < dead_at else now + wait)
 
     def _miss(self, now: float, tunnel: Tunnel, dead_at: float) -> None:

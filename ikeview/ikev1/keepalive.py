@@ -119,7 +119,7 @@ class Keepalive:
                 if sa not in self._peer.phase1.sas or sa.superseded:
                     return
         self.probe(now, sa)
-        wait = min(self._context.policy.probe_resend, spec.interval)
+        wait = self._context.policy.probe_wait(spec.interval, spec.timeout)
         if self.silent or sa.missed * wait > spec.timeout:
             # held for dead, or known to live by other signs: there is no hurry
             wait = spec.interval
@@ -138,7 +138,8 @@ class Keepalive:
             return
         if now >= max(self.heard_at, sa.probed_at) + self._context.policy.probe_hinted:
             self.probe(now, sa)
-            self._context.timers.set(Timer.PROBE, sa.key, now + min(self._context.policy.probe_resend, spec.interval))
+            wait = self._context.policy.probe_wait(spec.interval, spec.timeout)
+            self._context.timers.set(Timer.PROBE, sa.key, now + wait)
 
     def probe(self, now: float, sa: IsakmpSa) -> None:
         """Send R-U-THERE (section 5.4): the sequence number grows with each, and after the last comes 0."""

@@ -339,7 +339,7 @@ def test_what_comes_in_while_a_probe_is_on_its_way_ends_the_asking() -> None:
     some.do(some.left, Traffic((spi_of(some),)))
     some.run(9)
     assert len(some.left.of(ProbeSent)) == probes
-    some.run(3.1)
+    some.run(2.1)
     assert some.left.last(ProbeMissed).missed == 1
 
 
