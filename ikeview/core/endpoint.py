@@ -40,6 +40,7 @@ from ikeview.core.inputs import (
     PlaneTrouble,
     Stop,
     Traffic,
+    UnknownSpi,
     Unreachable,
 )
 from ikeview.core.lifecycle import Tunnel
@@ -205,6 +206,9 @@ class Endpoint:
             case FirstUse():
                 for owner in self._owners(event.spi, Direction.IN):
                     owner.phase2.pairs.first_use(now, event.spi)
+            case UnknownSpi():
+                for peer in self._context.places.at(event.remote.host):
+                    peer.keepalive.hint(now)
             case PeerSeen():
                 for owner in self._owners(event.spi, Direction.IN):
                     owner.esp_seen(now, event.remote)

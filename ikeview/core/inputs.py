@@ -111,6 +111,14 @@ class PeerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """ESP for an SA that is not there came from ``remote``: the peer may have kept what we have lost, or we what it has
+    lost. Anybody can send that: a hint, never a proof. At most one in ten seconds for each address."""
+
+    remote: Spot
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """Answer to ``Plane.sample``, one entry a half SA; ``spi_in`` names an inbound half, with only the
     ``in`` fields set, and for outbound halves ``spi_in`` holds the outbound SPI with only the ``out`` fields set."""
@@ -128,6 +136,6 @@ class PlaneTrouble:
     tunnel: str = ""
 
 
-PlaneEvent = BytesSoft | BytesHard | FirstUse | Traffic | Acquire | PeerSeen | Counters | PlaneTrouble
+PlaneEvent = BytesSoft | BytesHard | FirstUse | Traffic | Acquire | PeerSeen | UnknownSpi | Counters | PlaneTrouble
 
 Input = Arrival | Unreachable | Located | PasswordVerified | EchoAnswered | Stop | Order | PlaneEvent

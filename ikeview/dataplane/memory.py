@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ikeview.core.facts import Sample
-from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, Counters, FirstUse, PeerSeen, PlaneEvent, Traffic
+from ikeview.core.inputs import (
+    Acquire,
+    BytesHard,
+    BytesSoft,
+    Counters,
+    FirstUse,
+    PeerSeen,
+    PlaneEvent,
+    Traffic,
+    UnknownSpi,
+)
 from ikeview.core.outputs import Direction, HalfSa, Spot
 from ikeview.core.specs import Address, TunnelSpec
 from ikeview.dataplane.ledger import Ledger
@@ -131,6 +141,8 @@ class MemoryPlane:
         """An authentic packet of that size comes in, from ``remote`` if not from where the half SA says; whether it
         passes."""
         half = self.inbound.get(spi)
+        if half is None and remote is not None:
+            self._report(UnknownSpi(remote))
         if half is None or self._uses[spi, Direction.IN].closed:
             return False
         if not self._uses[spi, Direction.IN].packets:

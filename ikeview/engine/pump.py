@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ikeview.core.facts import EngineFault, EngineStalled, Fact
-from ikeview.core.inputs import Arrival, Input, PasswordVerified, PlaneTrouble, Stop, Unreachable
+from ikeview.core.inputs import Arrival, Input, Located, PasswordVerified, PlaneTrouble, Stop, Unreachable
 from ikeview.core.outputs import (
     AssignAddress,
     Install,
@@ -248,6 +248,8 @@ class Pump:
             del self._lookups[peer]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._bus.publish(EngineFault("looking up a peer", describe(error)))
+            # whoever waits for the answer must not wait for ever
+            self.take(Located(peer, None, None, "the lookup failed: see the event before"))
 
     async def _verify(self, request: VerifyPassword) -> None:
         try:

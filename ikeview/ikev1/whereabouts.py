@@ -112,7 +112,8 @@ class Whereabouts:
     def _resolved(self, now: float, event: Located) -> None:
         policy, spec, address = self._context.policy, self._peer.spec, event.remote
         assert address is not None
-        changed = self.resolved is not None and address != self.resolved
+        # another one of several addresses is no change while the old one is still among them
+        changed = self.resolved is not None and self.resolved not in (address, *event.others)
         before = self.addresses
         self.resolved, self.others, self._failures = address, event.others, 0
         self._context.places.named(self._peer, before, self.addresses)

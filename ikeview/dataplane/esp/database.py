@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 from ikeview.core.facts import Sample
-from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, FirstUse, PeerSeen, PlaneEvent, Traffic
+from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, FirstUse, PeerSeen, PlaneEvent, Traffic, UnknownSpi
 from ikeview.core.outputs import Direction, HalfSa, Spot
-from ikeview.core.specs import TunnelSpec
+from ikeview.core.specs import Address, TunnelSpec
 from ikeview.dataplane.esp.inner import Flow, NotIp, Policy, read_flow
 from ikeview.dataplane.esp.packet import (
     HEADER_SIZE,
@@ -30,6 +30,8 @@ SOFT_SEQUENCE, SOFT_EXTENDED = 2**31, 2**63
 """Half of the sequence numbers are used: time to rekey."""
 REPORT_INTERVAL = 1.0
 """Seconds between two ``Traffic`` reports, and between two ``Acquire`` of one tunnel."""
+UNKNOWN_INTERVAL, STRANGERS = 10.0, 64
+"""Seconds between two ``UnknownSpi`` of one address, and of how many addresses at once."""
 TRANSPORT = "transport"
 _FLOWS_KEPT = 4096
 """Flows whose policy is remembered; when there are more, all are looked up again."""
@@ -167,6 +169,8 @@ class Database:
         self._flows: dict[tuple[int, ...], Policy | None] = {}
         self._acquired: dict[str, float] = {}
         self._heard: set[int] = set()
+        self._strangers: dict[Address, float] = {}
+        """Who has sent ESP without an SA, and when that was told; the oldest first."""
         self._next_traffic = 0.0
         self.drops: Counter[Drop] = Counter()
 
@@ -293,6 +297,7 @@ class Database:
             raise Dropped(Drop.BAD_SIZE)
         half = self._inbound.get(int.from_bytes(packet[:4]))
         if half is None:
+            self._unknown(remote, now)
             raise Dropped(Drop.UNKNOWN_SPI)
         if half.closed:
             raise Dropped(Drop.OVER_LIMIT)
@@ -338,6 +343,21 @@ class Database:
             raise Dropped(Drop.OVER_LIMIT)
         half.count(flow.length)
         return payload[: flow.length]
+
+    def _unknown(self, remote: Spot, now: float) -> None:
+        """Tell of ESP without an SA, once in a while for each address, and of so many addresses only: a flood from
+        forged ones costs a look into a small dictionary."""
+        last = self._strangers.get(remote.host)
+        if last is not None and now < last + UNKNOWN_INTERVAL:
+            return
+        if last is None and len(self._strangers) >= STRANGERS:
+            oldest = next(iter(self._strangers))
+            if now < self._strangers[oldest] + UNKNOWN_INTERVAL:
+                return
+            del self._strangers[oldest]
+        self._strangers.pop(remote.host, None)
+        self._strangers[remote.host] = now
+        self._report(UnknownSpi(remote))
 
     def _authentic(self, half: Inbound, remote: Spot, now: float) -> None:
         if not half.used:

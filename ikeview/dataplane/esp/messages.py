@@ -21,6 +21,7 @@ from ikeview.core.inputs import (
     PlaneEvent,
     PlaneTrouble,
     Traffic,
+    UnknownSpi,
 )
 from ikeview.core.outputs import Direction, HalfSa, Install, Move, Protect, Remove, Spot, Unprotect
 from ikeview.core.specs import Selector, TunnelSpec
@@ -172,6 +173,8 @@ def write_answer(answer: Answer) -> bytes:
     body: dict[str, Any]
     if isinstance(answer, PeerSeen):
         body = {"spi": answer.spi, "remote": _spot_out(answer.remote)}
+    elif isinstance(answer, UnknownSpi):
+        body = {"remote": _spot_out(answer.remote)}
     else:
         body = asdict(answer)
     return json.dumps({"is": type(answer).__name__, **body}).encode()
@@ -201,6 +204,8 @@ def read_answer(message: bytes) -> Answer:
             return Acquire(body["tunnel"])
         case "PeerSeen":
             return PeerSeen(body["spi"], _spot_in(body["remote"]))
+        case "UnknownSpi":
+            return UnknownSpi(_spot_in(body["remote"]))
         case "Counters":
             return Counters(tuple(Sample(**sample) for sample in body["samples"]))
         case "PlaneTrouble":

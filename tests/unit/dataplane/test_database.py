@@ -4,9 +4,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, FirstUse, PeerSeen, PlaneEvent, Traffic
+from ikeview.core.inputs import Acquire, BytesHard, BytesSoft, FirstUse, PeerSeen, PlaneEvent, Traffic, UnknownSpi
 from ikeview.core.outputs import Direction, HalfSa, Spot
-from ikeview.dataplane.esp.database import SOFT_EXTENDED, SOFT_SEQUENCE, Database, Drop
+from ikeview.dataplane.esp.database import SOFT_EXTENDED, SOFT_SEQUENCE, STRANGERS, Database, Drop
 from ikeview.dataplane.esp.packet import LAST_EXTENDED, LAST_SEQUENCE, Sealer
 from tests.support.halves import HERE, THERE, half, tunnel
 from tests.support.packets import ipv4, ipv6, ports
@@ -103,7 +103,24 @@ def test_unknown_spi_and_our_own_packet_reflected() -> None:
     assert sealed is not None
     assert bench.database.inbound(sealed[0], THERE, 0.0) is None
     assert bench.drops() == {Drop.UNKNOWN_SPI: 1}
-    assert not bench.events
+    assert bench.events == [UnknownSpi(THERE)]
+
+
+def test_esp_without_an_sa_is_told_once_in_ten_seconds_and_of_few_addresses() -> None:
+    bench = Bench()
+    packet = bytes.fromhex("00001001 00000001") + bytes(40)
+    for tenth in range(305):
+        bench.database.inbound(packet, THERE, tenth / 10)
+    assert bench.events == [UnknownSpi(THERE)] * 4
+    bench.events.clear()
+    # a flood from forged addresses: no more is remembered, and an old friend has its turn again afterwards
+    for number in range(100_000):
+        bench.database.inbound(packet, Spot(ip_address(0x0A000000 + number), 4500), 31.0 + number / 100_000)
+    assert len(bench.events) == STRANGERS - 1
+    assert len(bench.database._strangers) == STRANGERS
+    bench.events.clear()
+    bench.database.inbound(packet, THERE, 45.0)
+    assert bench.events == [UnknownSpi(THERE)]
 
 
 def test_dummy_is_dropped_but_shows_that_the_peer_lives() -> None:

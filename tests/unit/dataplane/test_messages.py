@@ -16,6 +16,7 @@ from ikeview.core.inputs import (
     PeerSeen,
     PlaneTrouble,
     Traffic,
+    UnknownSpi,
 )
 from ikeview.core.outputs import Direction, Install, Move, Protect, Remove, Spot, Unprotect
 from ikeview.dataplane.esp import channel as channel_module
@@ -66,6 +67,7 @@ def test_orders_arrive_as_sent(order: object) -> None:
         Traffic((1, 2)),
         Acquire("peer/lan"),
         PeerSeen(1, V6),
+        UnknownSpi(V6),
         Counters((Sample("00000001", 1, 2, 3, 4, 5, 6),)),
         Counters(()),
         PlaneTrouble("words", fatal=True),

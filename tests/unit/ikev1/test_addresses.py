@@ -211,6 +211,8 @@ def test_of_several_addresses_the_next_is_tried_when_one_does_not_answer() -> No
     # the first that failed is preferred no more
     assert (asked[-1].prefer, asked[-1].avoid) == (None, ELSEWHERE)
     assert left.of(TunnelUp)
+    assert left.last(NameResolved).address == str(RIGHT)
+    assert not any(fact.changed for fact in left.of(NameResolved)), "the name stands for the same addresses as before"
 
 
 def test_our_own_address_changes_and_the_tunnel_goes_on() -> None:

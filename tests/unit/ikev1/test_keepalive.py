@@ -25,7 +25,7 @@ from ikeview.core.facts import (
     TunnelTrying,
     TunnelUp,
 )
-from ikeview.core.inputs import Acquire, Counters, Traffic, Unreachable
+from ikeview.core.inputs import Acquire, Counters, Traffic, UnknownSpi, Unreachable
 from ikeview.core.orders import Initiate, Probe, RekeyPhase2, Terminate
 from ikeview.core.outputs import SendKeepalive, Spot
 from ikeview.core.policy import Policy
@@ -46,9 +46,12 @@ PROBE = """
 """
 
 
-def up(action: str = "restart", when: str = "idle", **changes: Any) -> tuple[Link, Tap]:
+def up(
+    action: str = "restart", when: str = "idle", interval: float = 10.0, timeout: float = 30.0, **changes: Any
+) -> tuple[Link, Tap]:
     """Only the left end asks."""
-    some = link(left={"keepalive": replace(DPD, action=action, when=when)}, **changes)
+    spec = replace(DPD, action=action, when=when, interval=interval, timeout=timeout)
+    some = link(left={"keepalive": spec}, **changes)
     tap = Tap(some)
     bring_up(some)
     tap.skip()
@@ -374,23 +377,31 @@ def test_on_demand_asks_only_while_we_send_and_nothing_comes() -> None:
     assert 18 <= silent - begun <= 24
 
 
-def test_a_hint_that_the_peer_is_gone_brings_the_question_forward_but_not_often() -> None:
-    some, _ = up()
+@pytest.mark.parametrize("esp", [True, False])
+def test_a_hint_that_the_peer_is_gone_brings_the_question_forward_but_not_often(esp: bool) -> None:
+    some, _ = up(interval=60.0, timeout=90.0)
     some.run(5)
-    hint = Unreachable(Spot(some.right.address, 500), "port unreachable")
+    spot = Spot(some.right.address, 500)
+    hint = UnknownSpi(spot) if esp else Unreachable(spot, "port unreachable")
+    some.do(some.left, UnknownSpi(Spot(some.left.address, 500)))
+    for _ in range(100):
+        some.do(some.left, hint)
+    assert not some.left.of(ProbeSent), "it was heard only just now"
+    some.run(20)
     for _ in range(100):
         some.do(some.left, hint)
     some.run(1)
-    assert len(some.left.of(ProbeSent)) == 0, "it was heard only just now"
-    some.run(4.5)
-    assert len(some.left.of(ProbeSent)) == 1
-    some.run(20)
-    sent = len(some.left.of(ProbeSent))
-    some.right.dead = True
-    some.run(8)
-    for _ in range(100):
+    assert len(some.left.of(ProbeSent)) == len(some.left.of(ProbeAnswered)) == 1
+    for _ in range(95):
+        some.run(0.1)
         some.do(some.left, hint)
-    assert len(some.left.of(ProbeSent)) <= sent + 1
+    assert len(some.left.of(ProbeSent)) == 2
+    # but only silence is a verdict
+    some.right.dead = True
+    some.run(20)
+    some.do(some.left, hint)
+    some.run(60)
+    assert len(some.left.of(ProbeSent)) > 10
     assert not some.left.of(PeerSilent)
 
 
