@@ -190,6 +190,7 @@ class Endpoint:
                     owner = self._context.spis.get(spi)
                     if owner is not None:
                         owner.keepalive.esp_alive(now)
+                        owner.phase2.pairs.traffic(now, spi)
             case Acquire():
                 self._acquire(now, event)
             case PlaneTrouble():

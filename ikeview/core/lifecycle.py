@@ -32,10 +32,39 @@ class Pair:
     """A newer pair carries the traffic."""
     used: bool = False
     """The peer has sent on it: it has installed its side."""
+    heard_at: float = 0.0
+    """When the peer was last known to send on it."""
+    told: int = 0
+    """How often the peer has been told that it goes, while it still takes packets."""
 
-    def crossed(self, newer: "Pair") -> bool:
-        """Whether ``newer`` was begun before this one was there: then the peer may hold this one for the newer."""
-        return self.settled_at > newer.begun_at
+    def crossed(self, other: "Pair") -> bool:
+        """Whether each end has begun one of the two before it had the other, as far as both ends know it: the peer's
+        first message came before ours was settled, and the peer's last after that, so that the peer had our first
+        message before it could send its last. Were either end alone to see them cross, they would not agree which of
+        them is to stay."""
+        if self.role is other.role:
+            return False
+        ours, theirs = (self, other) if self.role is Role.INITIATOR else (other, self)
+        return theirs.begun_at < ours.settled_at < theirs.settled_at
+
+    def outranks(self, other: "Pair") -> bool:
+        """Whether this is the one of the two to carry the traffic, once both are there: the later one, and of two that
+        have crossed the one that both ends name, for both know the same two SPIs of each."""
+        if self.crossed(other):
+            return self.precedes(other)
+        return (self.settled_at, self.generation) > (other.settled_at, other.generation)
+
+    def overlapped(self, other: "Pair") -> bool:
+        """Whether neither was there when the other was begun, as seen from here."""
+        return self.settled_at > other.begun_at and other.settled_at > self.begun_at
+
+    def precedes(self, other: "Pair") -> bool:
+        """Which of two is to stay, should they have crossed."""
+        return self._rank > other._rank
+
+    @property
+    def _rank(self) -> list[int]:
+        return sorted((self.inbound.spi, self.outbound.spi))
 
     @property
     def name(self) -> str:
@@ -72,6 +101,16 @@ class Tunnel:
     def current(self) -> Pair | None:
         """The newest pair that is not superseded."""
         return next((pair for pair in reversed(self.pairs) if not pair.superseded), None)
+
+    @property
+    def best(self) -> Pair | None:
+        """Of the pairs that have come about the one that outranks the others; not one of which the peer has been told
+        that it goes."""
+        best: Pair | None = None
+        for pair in self.pairs:
+            if pair.settled_at and not pair.told and (best is None or pair.outranks(best)):
+                best = pair
+        return best
 
 
 @dataclass(frozen=True, slots=True)

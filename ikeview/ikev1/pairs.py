@@ -10,6 +10,7 @@ from ikeview.core.outputs import Direction, HalfSa, Install, Remove, Spot
 from ikeview.core.specs import Role, Start
 from ikeview.core.timers import Timer
 from ikeview.ikev1.isakmp_sa import IsakmpSa
+from ikeview.ikev1.offers import Life
 from ikeview.ikev1.quick_mode import Agreed
 from ikeview.wire.numbers import ProtocolId
 from ikeview.wire.payloads import Delete
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 PEER_IS_DEAD = "rekey: peer is dead"
 """Why a Quick Mode is wanted that decides whether a silent peer is really gone."""
+
+_UNTOLD_MOST = 64
+"""Pairs of which the peer is told later that they are gone."""
 
 DOWN_WORDS = {
     Cause.OPERATOR: "taken down by the operator",
@@ -90,6 +94,8 @@ class Pairs:
         tunnel = self._phase2.tunnels[pair.inbound.tunnel.full_name]
         older = [each for each in tunnel.pairs if each is not pair and not each.superseded and each.sending]
         pair.settled_at = now
+        settled = [each for each in tunnel.pairs if each.settled_at and not each.superseded]
+        rival = next((each for each in reversed(settled) if each.outranks(pair)), None)
         negotiation.finish(now, f"{pair.inbound.suite}, SPI in {pair.name} out {pair.outbound.spi:08x}")
         context.timers.set(Timer.FORGET, negotiation.key, now + context.policy.answers_kept)
         context.timers.set(Timer.REKEY, self._key(pair), pair.rekeys_at)
@@ -108,7 +114,13 @@ class Pairs:
             tunnel.pending, tunnel.offer = "", 0
         tunnel.failures = 0
         context.timers.clear(Timer.RETRY, (tunnel.spec.peer, tunnel.name))
-        if not older:
+        if rival is not None:
+            # it has crossed with one that both ends keep
+            self._let_go(now, pair, rival)
+        elif pair.sending:
+            # since the peer has deleted all others
+            pass
+        elif not older:
             self._send_on(pair)
             if len([each for each in tunnel.pairs if each.sending]) == 1:
                 context.emit(TunnelUp(tunnel.name, now - (tunnel.since if tunnel.since else run.begun)))
@@ -128,35 +140,31 @@ class Pairs:
             self._context.emit(Install(pair.outbound))
 
     def _switch(self, now: float, tunnel: Tunnel, pair: Pair) -> None:
-        """Our traffic moves to the pair; older ones are let go."""
+        """Our traffic moves to the pair; those that it outranks are let go."""
         timers = self._context.timers
-        older = [each for each in tunnel.pairs if each is not pair and each.settled_at]
+        older = [each for each in tunnel.pairs if each.settled_at and pair.outranks(each)]
         for old in older:
-            if not old.sending and not old.crossed(pair):
+            if not old.sending and not old.superseded:
                 # its own switch would come after that of a newer pair; what is installed last carries the traffic
                 timers.clear(Timer.SWITCH, self._key(old))
                 self._send_on(old)
         timers.clear(Timer.SWITCH, self._key(pair))
         self._send_on(pair)
         for old in older:
-            if old.sending and timers.get(Timer.DROP_OLD, self._key(old)) is None:
+            if not old.superseded:
                 self._let_go(now, old, pair)
 
     def _let_go(self, now: float, old: Pair, new: Pair) -> None:
-        """``old`` takes packets a while longer, then goes; the initiator of ``new`` is the one to delete it first.
-
-        If the two have crossed, each end may hold the other's for the newer: both stay until the next rekey, for were
-        each end to delete what is old to it, nothing would be left."""
+        """``old`` takes packets a while longer, then goes."""
         context = self._context
-        was_superseded, old.superseded = old.superseded, True
+        old.superseded = True
         context.timers.clear(Timer.REKEY, self._key(old))
-        if old.crossed(new):
-            overlap = old.expires_at - now
-        else:
-            overlap = self._overlap(new)
-            context.timers.set(Timer.DROP_OLD, self._key(old), now + overlap)
-        if was_superseded:
-            return
+        overlap = self._overlap(old, new)
+        context.timers.set(Timer.DROP_OLD, self._key(old), now + overlap)
+        for each in self._phase2.tunnels[old.inbound.tunnel.full_name].pairs:
+            if each.superseded and context.timers.get(Timer.DROP_OLD, self._key(each)) is None:
+                # one that stayed: now there is another to stay in its place
+                context.timers.set(Timer.DROP_OLD, self._key(each), now + overlap)
         context.emit(
             SaReplaced(
                 old.inbound.tunnel.full_name, old.name, new.name, new.why.removeprefix("rekey: "),
@@ -164,26 +172,47 @@ class Pairs:
             )
         )
 
-    def _overlap(self, new: Pair) -> float:
-        """How long the older ones take packets once the peer has the new one; its initiator is the first to delete."""
+    def _overlap(self, old: Pair, new: Pair) -> float:
+        """How long the older one takes packets. The initiator of the new one is the first to delete; of two that have
+        crossed, the initiator of the one that goes: it has the other's last message, so it knows that both ends have
+        that one."""
         policy = self._context.policy
-        return policy.old_sa_initiator if new.role is Role.INITIATOR else policy.old_sa_patience
+        first = old.role is Role.INITIATOR if old.crossed(new) else new.role is Role.INITIATOR
+        return policy.old_sa_initiator if first else policy.old_sa_patience
 
     def _drop_old(self, now: float, tunnel: Tunnel, old: Pair) -> None:
-        """The time of a replaced pair is over, unless the peer may still need it: while it has not sent on the new one,
+        """The time of a replaced pair is over, unless the peer may still need it: while it has not sent on a newer one,
         it may never have got the last message of its Quick Mode. Then the old one stays until it ends by itself, which
-        is time enough for the peer to make another."""
-        newer = [each for each in tunnel.pairs if each.generation > old.generation]
-        if not newer or any(each.used for each in newer):
+        is time enough for the peer to make another.
+
+        One more than that does not stay: where that message was the peer's, both ends have the newer one."""
+        current = tunnel.current
+        if any(each.used and each.heard_at >= old.heard_at and each.outranks(old) for each in tunnel.pairs):
             self.drop(now, tunnel, old, Cause.REPLACED)
+        elif current is not None and current.role is Role.RESPONDER and current.outranks(old):
+            spare = any(each.superseded and each.settled_at and each.outranks(old) for each in tunnel.pairs)
+            if spare or old.crossed(current):
+                self._retire(now, tunnel, old)
+
+    def _retire(self, now: float, tunnel: Tunnel, old: Pair) -> None:
+        """The peer may not have moved to the newer pair: it is told that this one goes, more than once, for nothing
+        acknowledges that, and it stays for as long as the peer sends on it."""
+        policy = self._context.policy
+        if old.told == policy.delete_times:
+            if old.heard_at < now - policy.delete_again:
+                self.drop(now, tunnel, old, Cause.REPLACED, tell=False)
+            return
+        old.told += 1
+        self.tell_deleted(old)
+        self._context.timers.set(Timer.DROP_OLD, self._key(old), now + policy.delete_again)
 
     def _drop_waiting(self, now: float, tunnel: Tunnel, new: Pair) -> None:
         """The peer sends on a newer pair: what stayed for its sake goes."""
         timers = self._context.timers
         for old in tunnel.pairs:
-            stayed = old.superseded and old.generation < new.generation and not old.crossed(new)
+            stayed = old.superseded and old.settled_at and new.settled_at and new.outranks(old)
             if stayed and timers.get(Timer.DROP_OLD, self._key(old)) is None:
-                timers.set(Timer.DROP_OLD, self._key(old), now + self._overlap(new))
+                timers.set(Timer.DROP_OLD, self._key(old), now + self._overlap(old, new))
 
     def remove(self, tunnel: Tunnel, pair: Pair) -> None:
         tunnel.pairs.remove(pair)
@@ -200,20 +229,15 @@ class Pairs:
     ) -> None:
         """A pair ends. If it was the tunnel's last, the tunnel is down."""
         if tell:
-            self.tell_deleted(pair)
+            self.tell_deleted(pair, later=cause is not Cause.LIFETIME)
         self.remove(tunnel, pair)
         self._context.emit(SaDeleted(tunnel.name, pair.name, by, cause))
-        if not pair.sending:
+        if not pair.sending or self._carried_on(now, tunnel):
             return
-        left = [each for each in tunnel.pairs if each.sending]
-        if left:
-            if tunnel.current is None:
-                self._revive(left[-1])
+        if tunnel.pairs:
+            # the rest is on its way out, and the peer knows it
+            self.drop(now, tunnel, tunnel.pairs[-1], cause, tell=False, by=by, detail=detail)
             return
-        for each in tunnel.pairs:
-            if self._context.timers.get(Timer.SWITCH, self._key(each)) is not None:
-                self._switch(now, tunnel, each)
-                return
         self._context.emit(TunnelDown(tunnel.name, cause, detail or DOWN_WORDS.get(cause, "")))
         if cause in (Cause.OPERATOR, Cause.SHUTDOWN):
             return
@@ -223,10 +247,29 @@ class Pairs:
         if not tunnel.pending and not self._phase2.busy(tunnel):
             self._phase2.retry(now, tunnel)
 
-    def tell_deleted(self, pair: Pair) -> None:
-        sa = self._phase2.phase1.current
+    def _carried_on(self, now: float, tunnel: Tunnel) -> bool:
+        """Another pair carries the tunnel once one has gone; tells whether there is one."""
+        best = tunnel.best
+        if best is None:
+            # a peer that deletes the old one before we have its last message has the new one nevertheless
+            unsettled = [each for each in tunnel.pairs if not each.settled_at and each.role is Role.RESPONDER]
+            coming = unsettled[-1] if unsettled else None
+            if coming is not None:
+                self._send_on(coming)
+            return coming is not None
+        if tunnel.current is None:
+            self._revive(best)
+        if not any(each.sending for each in tunnel.pairs):
+            self._switch(now, tunnel, best)
+        return True
+
+    def tell_deleted(self, pair: Pair, *, later: bool = False) -> None:
+        """The peer learns that a pair is gone: ``later``, when there is a phase 1 again, if there is none now."""
+        sa, spi = self._phase2.phase1.current, pair.inbound.spi
         if sa is not None:
-            sa.tell(self._context, [Delete.of(ProtocolId.ESP, pair.inbound.spi.to_bytes(4))])
+            sa.tell(self._context, [Delete.of(ProtocolId.ESP, spi.to_bytes(4))])
+        elif later and len(self._doubtful) < _UNTOLD_MOST:
+            self._doubtful[spi] = self._context.policy.delete_times - 1, float("-inf")
 
     def tell_until_heard(self, now: float, pair: Pair) -> None:
         """As ``tell_deleted``, for a pair that the peer holds for good while we have never had it: nothing acknowledges
@@ -292,10 +335,61 @@ class Pairs:
         if found is None:
             return
         tunnel, pair = found
-        pair.used = True
+        pair.used, pair.heard_at = True, now
         if self._context.timers.get(Timer.SWITCH, self._key(pair)) is not None:
             self._switch(now, tunnel, pair)
         self._drop_waiting(now, tunnel, pair)
+
+    def traffic(self, now: float, spi: int) -> None:
+        """The peer sends on a pair."""
+        found = self._pair(spi)
+        if found is None:
+            return
+        tunnel, pair = found
+        pair.heard_at = now
+        current = tunnel.current
+        if pair.superseded and current is not None and pair.overlapped(current):
+            self._follow(now, tunnel, pair, current)
+        self._drop_waiting(now, tunnel, pair)
+
+    def _follow(self, now: float, tunnel: Tunnel, pair: Pair, current: Pair) -> None:
+        """The peer still sends on a pair that we hold for the older of two, though they were made at the same time: a
+        late or lost message has made it see them cross and us not. Then one end has to move to the other's, and both
+        know which."""
+        patience = self._context.policy.old_sa_initiator
+        if pair.told or now < current.settled_at + patience or not pair.precedes(current):
+            return
+        pair.settled_at = now
+        pair.superseded = False
+        self._context.timers.clear(Timer.DROP_OLD, self._key(pair))
+        self._context.timers.set(Timer.REKEY, self._key(pair), pair.rekeys_at)
+        self._switch(now, tunnel, pair)
+        # what was installed last carries the traffic, and nothing is ever installed twice: its sequence numbers would
+        # begin anew under the same keys
+        for other in [each for each in tunnel.pairs if each.superseded and each.sending]:
+            other.sending = False
+            self._context.emit(Remove(other.outbound.spi, Direction.OUT))
+            self._retire(now, tunnel, other)
+
+    def shortened(self, now: float, spi: bytes, life: Life) -> bool:
+        """The peer ends a pair earlier, and so do we (RFC 2407 section 4.6.3.1); tells whether it is one of ours. Its
+        octets count only before the pair is installed: then the data plane has its limits."""
+        number = int.from_bytes(spi)
+        found = self._pair(number, outbound=True) or self._pair(number)
+        if found is None:
+            return False
+        tunnel, pair = found
+        chance = self._context.entropy.fraction("rekey")
+        new = limits(tunnel.spec, life.seconds, 0, pair.role, self._context.policy, chance)
+        timers, key = self._context.timers, self._key(pair)
+        if not pair.settled_at or pair.installed_at + new.lifetime >= pair.expires_at:
+            return True
+        pair.lifetime, pair.expires_at = new.lifetime, pair.installed_at + new.lifetime
+        pair.rekeys_at = min(pair.rekeys_at, pair.installed_at + new.rekeys_in)
+        timers.set(Timer.EXPIRE, key, pair.expires_at)
+        if not pair.superseded:
+            timers.set(Timer.REKEY, key, pair.rekeys_at)
+        return True
 
     def fire(self, now: float, timer: Timer, subject: str) -> bool:
         """A timer of a pair ran out; tells whether it was one."""

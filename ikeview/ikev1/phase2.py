@@ -310,7 +310,11 @@ class Phase2s:
             if negotiation.run.role is Role.RESPONDER and cause in _OURS:
                 # the peer may have sent its last message and hold the pair for good
                 self.pairs.tell_until_heard(now, pair)
-            self.pairs.remove(tunnel, pair)
+            if pair.sending:
+                # it carries the tunnel already
+                self.pairs.drop(now, tunnel, pair, cause, tell=False)
+            else:
+                self.pairs.remove(tunnel, pair)
         self._context.spis.pop(_our_spi(negotiation.run), None)
         if negotiation.run.role is Role.RESPONDER or cause in (Cause.OPERATOR, Cause.SHUTDOWN):
             return
