@@ -188,7 +188,7 @@ class Certificate:
     @property
     def names(self) -> tuple[GeneralName, ...]:
         """The subject and every subjectAltName that an identity can be."""
-        found: list[GeneralName] = [("dn", self.subject)] if _readable(self.subject) else []
+        found: list[GeneralName] = [("dn", self.subject)] if names.is_name(self.subject) else []
         for name in self._alternatives():
             match name:
                 case x509.DNSName():
@@ -214,7 +214,7 @@ class Certificate:
         """The subject as text, or what else tells one from another."""
         try:
             subject = self.subject
-            return names.name_text(subject) if _readable(subject) else f"serial number {self.serial}"
+            return names.name_text(subject) if names.is_name(subject) else f"serial number {self.serial}"
         except BadCertificate:
             return "(unreadable)"
 
@@ -622,7 +622,7 @@ def _limited_names(certificate: Certificate, *, mail: bool) -> list[x509.General
             x509.RFC822Name(attribute.text or "")
             for part in names.read_name(certificate.subject) for attribute in part if attribute.oid == names.EMAIL
         ]
-    if _readable(certificate.subject):
+    if names.is_name(certificate.subject):
         found.append(x509.DirectoryName(_certificate(certificate.der).subject))
     return found
 
@@ -751,14 +751,6 @@ def _check_listed(found: RevocationList, certificate: Certificate) -> None:
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
-
-
-def _readable(name: bytes) -> bool:
-    """Whether a name is one and not empty."""
-    try:
-        return bool(names.read_name(name))
-    except BadName:
-        return False
 
 
 def _in_file(check: Callable[[], object], number: int, what: str) -> None:

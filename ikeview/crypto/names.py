@@ -12,6 +12,7 @@ from functools import lru_cache
 MOST_OCTETS = 4096
 _MOST_ATTRIBUTES = 64
 _MOST_OID = 32
+_MOST_HEX = 256
 """Far above any name that an authority gives out."""
 
 SEQUENCE, SET, OID = 0x30, 0x31, 0x06
@@ -188,13 +189,19 @@ def _normal(der: bytes) -> NormalName | None:
         return None
 
 
+def is_name(der: bytes) -> bool:
+    """Whether it is one, and not empty."""
+    return bool(_normal(der))
+
+
+@lru_cache(maxsize=128)
 def name_text(der: bytes) -> str:
-    """``C=CH, O=ikeview, CN=gw``, in the order of the DER; what is no name as ``#`` and hex. ``parse_name`` takes
-    it."""
+    """``C=CH, O=ikeview, CN=gw``, in the order of the DER; what is no name as ``#`` and hex, cut off if it is long.
+    ``parse_name`` takes it, if it is not."""
     try:
         name = read_name(der)
     except BadName:
-        return f"#{der.hex()}"
+        return f"#{der[:_MOST_HEX].hex()}{'...' if len(der) > _MOST_HEX else ''}"
     return ", ".join(" + ".join(map(str, part)) for part in name)
 
 

@@ -118,7 +118,7 @@ def test_nested_names_are_not_descended_into(kind: int, levels: int) -> None:
         data = element(kind, data) if len(data) < 4000 else data + b"\x30\0"
     identity = Identity(IdType.DER_ASN1_DN, data)
     assert identity.problem
-    assert str(identity) == f"dn:#{data.hex()}"
+    assert str(identity) == f"dn:#{data[:256].hex()}..."
     inside = element(0x30, element(0x31, element(0x30, bytes.fromhex("0603550403") + data)))
     assert Identity(IdType.DER_ASN1_DN, inside).problem
 
