@@ -232,15 +232,20 @@ class Phase1s:
             if each.run.role is Role.RESPONDER and (not spec.anywhere or each.remote.host == arrival.remote.host)
         ]
         if len(waiting) >= context.policy.half_open_for_peer:
-            # whoever has not answered may have lied about the address: such a one must not keep the true peer out
-            unproved = [each for each in waiting if each.run.position == 2]
-            if not unproved:
-                raise Discard(DropReason.HALF_OPEN_LIMIT, f"{len(waiting)} from this peer")
-            self._end(now, unproved[0], cause=Cause.REPLACED, detail="given up in favour of a newer one")
+            self._give_up_one(now, waiting, f"{len(waiting)} from this peer")
         # who may come from anywhere leaves some places to those whose address is known
         most = context.policy.half_open_total - (context.policy.half_open_reserved if spec.anywhere else 0)
         if context.half_open >= most:
-            raise Discard(DropReason.HALF_OPEN_LIMIT, f"{context.half_open} over all")
+            every = [each for each in self.negotiations.values() if each.run.role is Role.RESPONDER]
+            self._give_up_one(now, every, f"{context.half_open} over all")
+
+    def _give_up_one(self, now: float, waiting: list[Negotiation], why: str) -> None:
+        """Whoever has not answered may have lied about the address: the oldest of such makes room, for they must not
+        keep the true peer out. Raises ``Discard`` if there is none."""
+        unproved = next((each for each in waiting if each.run.position == 2), None)
+        if unproved is None:
+            raise Discard(DropReason.HALF_OPEN_LIMIT, why)
+        self._end(now, unproved, cause=Cause.REPLACED, detail="given up in favour of a newer one")
 
     # -- both --------------------------------------------------------------------------------------------------------
 
