@@ -5,20 +5,26 @@ import socket
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.core.specs import (
     EngineSpec,
     KeepaliveSpec,
+    Method,
+    ModeConfigSpec,
     PeerSpec,
     Selector,
     Settings,
     Start,
     TunnelSpec,
     UiSpec,
+    XauthSpec,
 )
+from ikeview.crypto.passwords import PasswordHash
 from ikeview.crypto.secret import Secret
 from ikeview.crypto.suites import EspSuite, Phase1Suite
 from ikeview.dataplane.esp.device import PipeDevice
 from ikeview.dataplane.esp.plane import EspPlane
+from ikeview.demo.hosts import VISITOR
 from ikeview.engine.refused import EngineRefused
 from ikeview.wiring import make_engine
 
@@ -30,6 +36,9 @@ _LIFETIME, _MARGIN = 60.0, 24.0
 """A phase 2 is made anew every half minute."""
 _BULK_BYTES = 400_000
 """The second tunnel reaches its byte limit before its time."""
+_POOL = ip_network(f"{VISITOR}/29", strict=False)
+_USER = "hanako"
+_CLEAR = "mode: Aggressive Mode with a pre-shared key sends both identities in clear, and a hash to try keys on"
 
 
 class Gateways:
@@ -38,12 +47,12 @@ class Gateways:
     def __init__(self) -> None:
         """Makes the engines. Raises ``EngineRefused``."""
         ports = _free_ports()
-        secret = Secret(secrets.token_hex(16).encode())
+        secret, password = (Secret(secrets.token_hex(16).encode()) for _ in range(2))
         self.inside_here, here = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.inside_there, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         why = "userspace ESP between two processes of the demo"
-        self.here = make_engine(_here(ports, secret), (EspPlane(PipeDevice(here)), why), control=False)
-        self.there = make_engine(_there(ports, secret), (EspPlane(PipeDevice(there)), why), control=False)
+        self.here = make_engine(_here(ports, secret, password), (EspPlane(PipeDevice(here)), why), control=False)
+        self.there = make_engine(_there(ports, secret, password), (EspPlane(PipeDevice(there)), why), control=False)
 
     def start(self) -> None:
         """Start both. Raises ``EngineRefused``."""
@@ -103,20 +112,47 @@ def _tunnel(peer: str, name: str, local: str, remote: str, suite: str) -> Tunnel
     )
 
 
-def _here(ports: tuple[int, int], secret: Secret) -> Settings:
+def _visitor(peer: PeerSpec, tunnel: TunnelSpec, *, server: bool, xauth: XauthSpec, config: ModeConfigSpec) -> PeerSpec:
+    """One end of the third peering: a client in Aggressive Mode with a user, which is given an address."""
+    gateway, client = Identity.parse("fqdn:gw.example"), Identity.parse(f"user:{_USER}@example")
+    ours, theirs = (gateway, client) if server else (client, gateway)
+    return replace(
+        peer, tunnels=(tunnel,), mode="aggressive", aggressive_psk=server, auth_method=Method.XAUTH_PSK,
+        proposals=peer.proposals[1:], local_id=ours, remote_id=IdentityPattern.of(theirs), xauth=xauth, config=config,
+        warnings=(_CLEAR,),
+    )
+
+
+def _here(ports: tuple[int, int], secret: Secret, password: Secret) -> Settings:
     lan = _tunnel("osaka", "lan", "10.1.0.0/24", "10.2.0.0/24", "aes256gcm16-modp2048")
     bulk = _tunnel("osaka", "bulk", "10.1.1.0/24", "10.2.1.0/24", "aes256-sha256-ecp256")
     lost = _tunnel("nagoya", "lan", "10.1.0.0/24", "10.3.0.0/24", "aes256gcm16")
+    visit = replace(_tunnel("kobe", "visit", "0.0.0.0/32", "10.2.2.0/24", "aes128gcm16-ecp256"), local_dynamic=True)
+    visitor = _visitor(
+        _peer("kobe", THERE, secret, ()), visit, server=False,
+        xauth=XauthSpec(False, _USER, password), config=ModeConfigSpec(False),
+    )
     peers = (
         _peer("osaka", THERE, secret, (lan, replace(bulk, lifebytes=_BULK_BYTES))),
+        visitor,
         _peer("nagoya", NOBODY, secret, (lost,)),
     )
     return Settings(_engine(HERE, ports), UiSpec(), peers, "(demo)")
 
 
-def _there(ports: tuple[int, int], secret: Secret) -> Settings:
+def _there(ports: tuple[int, int], secret: Secret, password: Secret) -> Settings:
     lan = _tunnel("tokyo", "lan", "10.2.0.0/24", "10.1.0.0/24", "aes256gcm16-modp2048")
     bulk = _tunnel("tokyo", "bulk", "10.2.1.0/24", "10.1.1.0/24", "aes256-sha256-ecp256")
     # longer lifetimes, so that the gateway on the screen is the one that rekeys; it does not begin
     tunnels = tuple(replace(each, start=Start.MANUAL, lifetime=3600.0, rekey_margin=60.0) for each in (lan, bulk))
-    return Settings(_engine(THERE, ports), UiSpec(), (_peer("tokyo", HERE, secret, tunnels),), "(demo)")
+    visit = replace(
+        _tunnel("visitors", "visit", "10.2.2.0/24", "0.0.0.0/32", "aes128gcm16-ecp256"), remote_dynamic=True,
+        start=Start.MANUAL, lifetime=3600.0, rekey_margin=60.0,
+    )
+    stored = PasswordHash.of(password, secrets.token_bytes(16))
+    visitors = _visitor(
+        replace(_peer("visitors", HERE, secret, ()), role="responder"), visit, server=True,
+        xauth=XauthSpec(True, users=((_USER, stored),)),
+        config=ModeConfigSpec(True, pool=_POOL, dns=(ip_address("10.2.2.53"),), domain="example", banner="Welcome."),
+    )
+    return Settings(_engine(THERE, ports), UiSpec(), (_peer("tokyo", HERE, secret, tunnels), visitors), "(demo)")

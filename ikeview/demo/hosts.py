@@ -11,6 +11,8 @@ from ipaddress import IPv4Address
 _ECHO_REQUEST, _ECHO_REPLY, _ICMP = 8, 0, 1
 _HEAD = 20
 _SEQUENCES = 0x10000
+VISITOR = "10.8.0.1"
+"""The first address of the pool from which the other gateway gives one."""
 
 
 @dataclass(slots=True)
@@ -122,13 +124,14 @@ class Hosts:
 
 
 def demo_flows() -> tuple[Flow, ...]:
-    """One quiet flow, and one that fills a byte lifetime."""
+    """A quiet flow, one that fills a byte lifetime, and one from the address that the other gateway gave us."""
     return (
         Flow("10.1.0.10", "10.2.0.10", 56, 0.2),
         Flow("10.1.1.10", "10.2.1.10", 1000, 0.05),
+        Flow(VISITOR, "10.2.2.10", 200, 0.5),
     )
 
 
-def quick_flow() -> Flow:
-    """The quiet flow at a pace for somebody who waits for its end."""
-    return Flow("10.1.0.10", "10.2.0.10", 56, 0.02)
+def quick_flows() -> tuple[Flow, ...]:
+    """Flows at a pace for somebody who waits for their end."""
+    return Flow("10.1.0.10", "10.2.0.10", 56, 0.02), Flow(VISITOR, "10.2.2.10", 56, 0.02)

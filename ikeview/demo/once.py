@@ -1,4 +1,4 @@
-"""``ikeview demo --once``: both phases message by message as text, some traffic, and an end."""
+"""``ikeview demo --once``: two tunnels' negotiations message by message as text, some traffic, and an end."""
 
 import threading
 import time
@@ -7,16 +7,17 @@ from collections.abc import Callable
 from ikeview.core import facts as f
 from ikeview.core.orders import RekeyPhase2, Terminate
 from ikeview.demo.gateways import Gateways
-from ikeview.demo.hosts import Hosts, quick_flow
+from ikeview.demo.hosts import Flow, Hosts, quick_flows
 from ikeview.engine.bus import Subscription
 from ikeview.engine.client import LocalClient
 from ikeview.model import State, apply
+from ikeview.model.negotiations import exchanges_of
 from ikeview.model.state import Exchange, Row
 from ikeview.record.sentences import sentence
 
 _PATIENCE = 10.0
 """Seconds for each step; on an idle machine all of them take about one."""
-_TUNNEL = "osaka/lan"
+_TUNNEL, _VISIT = "osaka/lan", "kobe/visit"
 _PINGS = 10
 
 
@@ -47,7 +48,7 @@ class _Follower:
 def once() -> int:
     """Bring a tunnel up, pass traffic, rekey, take it down. Returns the exit status. Raises ``EngineRefused``."""
     gateways = Gateways()
-    hosts = Hosts(gateways.inside_here, gateways.inside_there, (quick_flow(),))
+    hosts = Hosts(gateways.inside_here, gateways.inside_there, quick_flows())
     gateways.start()
     try:
         return _run(gateways, hosts)
@@ -62,25 +63,42 @@ def once() -> int:
 def _run(gateways: Gateways, hosts: Hosts) -> int:
     client = LocalClient(gateways.here)
     follower = _Follower(client)
-    if follower.state.tunnels[_TUNNEL].state != "up":
-        follower.wait(lambda fact: isinstance(fact, f.TunnelUp) and fact.tunnel == _TUNNEL, "the tunnel")
-    for exchange in follower.state.exchanges.values():
-        if exchange.status == "finished" and exchange.tunnel in ("", _TUNNEL):
-            _print_ladder(exchange)
+    for name in (_TUNNEL, _VISIT):
+        while follower.state.tunnels[name].state != "up":
+            follower.wait(lambda fact: isinstance(fact, f.TunnelUp), f"the tunnel {name}")
+    for name in (_TUNNEL, _VISIT):
+        _print_tunnel(follower.state, name)
     hosts.start()
-    flow = hosts.flows[0]
     end = time.monotonic() + _PATIENCE
-    while flow.answered < _PINGS and time.monotonic() < end:
+    while any(flow.answered < _PINGS for flow in hosts.flows) and time.monotonic() < end:
         time.sleep(0.01)
-    ends = f"{flow.source} to {flow.target}"
-    print(f"traffic: {flow.answered} of {flow.sent} echo requests from {ends} answered through ESP")
+    for flow in hosts.flows:
+        _print_traffic(flow)
     client.send(RekeyPhase2(_TUNNEL, by="demo"))
     replaced = follower.wait(lambda fact: isinstance(fact, f.SaReplaced) and fact.tunnel == _TUNNEL, "the rekey")
     print(f"rekey:   {sentence(replaced)}")
     client.send(Terminate(_TUNNEL, by="demo"))
     down = follower.wait(lambda fact: isinstance(fact, f.TunnelDown) and fact.tunnel == _TUNNEL, "its end")
     print(f"end:     {sentence(down)}")
-    return 0 if flow.answered >= _PINGS else 1
+    return 0 if all(flow.answered >= _PINGS for flow in hosts.flows) else 1
+
+
+def _print_tunnel(state: State, name: str) -> None:
+    """The negotiations that brought it up, and who the two ends are to each other."""
+    peer = state.peers[state.tunnels[name].peer]
+    print(f"== {name}: {peer.mode} mode, {peer.auth}")
+    print()
+    for exchange in exchanges_of(state, name):
+        if exchange.status == "finished":
+            _print_ladder(exchange)
+    if peer.user and peer.config is not None:
+        print(f"user:    the gateway knows us as {peer.user} and gave us the address {peer.config.address}")
+        print()
+
+
+def _print_traffic(flow: Flow) -> None:
+    ends = f"{flow.source} to {flow.target}"
+    print(f"traffic: {flow.answered} of {flow.sent} echo requests from {ends} answered through ESP")
 
 
 def _print_ladder(exchange: Exchange) -> None:
