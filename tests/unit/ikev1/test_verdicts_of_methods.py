@@ -1,5 +1,5 @@
-"""Why Aggressive Mode, signatures, users and addresses did not come about, in the words that the operator reads, at both
-ends; and what the model makes of it."""
+"""Why Aggressive Mode, signatures, users and addresses did not come about, in the words that the operator reads, at
+both ends; and what the model makes of it."""
 
 import json
 from typing import Any
