@@ -88,7 +88,8 @@ class SendEcho:
 
 @dataclass(frozen=True, slots=True)
 class AssignAddress:
-    """Mode config gave us an address: the system gets it, for the tunnels of the peer."""
+    """Mode config gave us an address: the system gets it, for the tunnels of the peer. Before the ``Protect`` of a
+    tunnel that has it for its local selector, so that the route to it finds the address."""
 
     peer: str
     address: Address

@@ -1,5 +1,6 @@
 """The SAs and policies of userspace ESP (RFC 4301 section 4.4), and what each packet does to them."""
 
+import struct
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
@@ -33,6 +34,7 @@ REPORT_INTERVAL = 1.0
 UNKNOWN_INTERVAL, STRANGERS = 10.0, 64
 """Seconds between two ``UnknownSpi`` of one address, and of how many addresses at once."""
 TRANSPORT = "transport"
+_HEADER = struct.Struct("!II")
 _FLOWS_KEPT = 4096
 """Flows whose policy is remembered; when there are more, all are looked up again."""
 
@@ -295,13 +297,14 @@ class Database:
     def _open(self, packet: bytes, remote: Spot, now: float) -> bytes:
         if len(packet) < HEADER_SIZE:
             raise Dropped(Drop.BAD_SIZE)
-        half = self._inbound.get(int.from_bytes(packet[:4]))
+        spi, sequence = _HEADER.unpack_from(packet)
+        half = self._inbound.get(spi)
         if half is None:
             self._unknown(remote, now)
             raise Dropped(Drop.UNKNOWN_SPI)
         if half.closed:
             raise Dropped(Drop.OVER_LIMIT)
-        sequence, high = int.from_bytes(packet[4:8]), b""
+        high = b""
         if half.esn:
             sequence = half.window.whole(sequence)
             high = (sequence >> 32).to_bytes(4)

@@ -46,7 +46,7 @@ class _Transform(Protocol):
         """Ciphertext and ICV."""
         ...
 
-    def uncover(self, packet: bytes, high: bytes) -> bytes:
+    def uncover(self, packet: bytes, high: bytes = b"") -> bytes:
         """The authentic plaintext. Raises ``Forged``."""
         ...
 
@@ -68,7 +68,7 @@ class _Aead:
             header = _additional(header, high)
         return self._encrypt(self._salt + iv, plaintext, header)
 
-    def uncover(self, packet: bytes, high: bytes) -> bytes:
+    def uncover(self, packet: bytes, high: bytes = b"") -> bytes:
         header = packet[:HEADER_SIZE]
         if high:
             header = _additional(header, high)
@@ -91,7 +91,7 @@ class _ShortGcm:
         context.authenticate_additional_data(_additional(header, high))
         return context.update(plaintext) + context.finalize() + context.tag[: self._icv_size]
 
-    def uncover(self, packet: bytes, high: bytes) -> bytes:
+    def uncover(self, packet: bytes, high: bytes = b"") -> bytes:
         mode = modes.GCM(self._salt + packet[8:16], packet[-self._icv_size :], self._icv_size)
         context = Cipher(self._cipher, mode).decryptor()
         context.authenticate_additional_data(_additional(packet[:HEADER_SIZE], high))
@@ -114,7 +114,7 @@ class _Hmac:
         ciphertext = self._encrypt(iv, plaintext)
         return ciphertext + hmac.digest(self._key, header + iv + ciphertext + high, self._hash)[: self._icv_size]
 
-    def uncover(self, packet: bytes, high: bytes) -> bytes:
+    def uncover(self, packet: bytes, high: bytes = b"") -> bytes:
         end = len(packet) - self._icv_size
         icv = hmac.digest(self._key, packet[:end] + high, self._hash)[: self._icv_size]
         if not hmac.compare_digest(icv, packet[end:]):
@@ -241,18 +241,15 @@ class Opener:
         icv_size = suite.integrity.icv_size if suite.integrity else cipher.icv_size
         self._around = HEADER_SIZE + cipher.iv_size + icv_size
         self._block = cipher.block_size
-        self._uncover = _transform(suite, keys).uncover
+        self.uncover = _transform(suite, keys).uncover
+        """The authentic plaintext, its trailer still on, of a packet whose size was checked, and the high half of an
+        extended sequence number. Raises ``Forged``."""
 
     def check_size(self, packet: bytes) -> None:
         """Raises ``BadPacket`` if no packet of this SA can have that length."""
         body = len(packet) - self._around
         if body < self._block or body % self._block:
             raise BadPacket
-
-    def uncover(self, packet: bytes, high: bytes = b"") -> bytes:
-        """The authentic plaintext, its trailer still on, of a packet whose size was checked; ``high`` is the high half
-        of an extended sequence number. Raises ``Forged``."""
-        return self._uncover(packet, high)
 
 
 def split_trailer(plaintext: bytes) -> tuple[bytes, int]:
