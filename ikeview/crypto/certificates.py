@@ -90,8 +90,11 @@ def _reading(what: str) -> Iterator[None]:
             yield
     except BadCertificate:
         raise
-    except Exception as error:
-        # the library raises a dozen kinds here, by what is wrong, and its words may hold the peer's
+    except BaseException as error:
+        # the library raises a dozen kinds here, by what is wrong, and its words may hold the peer's; a fault of its own
+        # is no Exception, and must not end the engine either
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise BadCertificate(f"{what} cannot be read ({type(error).__name__})") from None
 
 

@@ -7,6 +7,7 @@ from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ikeview.crypto import certificates
 from ikeview.crypto.certificates import BadCertificate, Certificate, RevocationList, Trust
 from ikeview.crypto.names import element
 from tests.support.pki import SERVER, WALL, Authority, ecdsa_key, name_of, rsa_key
@@ -164,6 +165,18 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     issued = ROOT.issue(more=more)
     judged = Trust((ROOT.ours,)).judge(issued.sent, WALL)
     assert "there is no revocation list" in judged.revocation
+
+
+@pytest.mark.parametrize(("name", "caught"), [("PanicException", True), ("KeyboardInterrupt", False)])
+def test_a_fault_of_the_library(name: str, caught: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind: type[BaseException] = type(name, (BaseException,), {})
+
+    def fails(der: bytes) -> None:
+        raise kind("in the library")
+
+    monkeypatch.setattr(certificates.x509, "load_der_x509_certificate", fails)
+    with pytest.raises(BadCertificate if caught else kind):
+        Certificate(b"never seen before, by " + name.encode()).check()
 
 
 def test_more_certificates_than_are_looked_at() -> None:
