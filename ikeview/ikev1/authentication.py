@@ -2,6 +2,7 @@
 (RFC 4754), XAUTH (draft-beaulieu-ike-xauth-02) and hybrid (draft-ietf-ipsec-isakmp-hybrid-auth-05)."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -209,6 +210,11 @@ def _refused(error: BadCertificate) -> Abort:
 def name_text(name: bytes) -> str:
     """A certificate's subject or issuer (DER) in words."""
     return str(Identity.of_general_name(("dn", name))).removeprefix("dn:")
+
+
+def narrowest_first(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Those that fewer identities fit first, so that one peer's own name is not taken by another's pattern."""
+    return tuple(sorted(candidates, key=lambda each: -each.remote_id.specificity if each.remote_id else 0))
 
 
 def candidate_of(spec: PeerSpec, role: Role, local: Address, remote: Address) -> Candidate:

@@ -25,7 +25,7 @@ from ikeview.core.specs import Address, Role
 from ikeview.core.timers import Timer
 from ikeview.crypto.certificates import Judged
 from ikeview.ikev1 import aggressive_mode, informational, main_mode
-from ikeview.ikev1.authentication import Candidate, candidate_of, name_text
+from ikeview.ikev1.authentication import Candidate, candidate_of, name_text, narrowest_first
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keys import Cookies
 from ikeview.ikev1.nat import AGGRESSIVE_ROWS, MAIN_MODE_ROWS, NatTraversal
@@ -184,7 +184,7 @@ class Phase1s:
                 raise Discard(DropReason.NOT_EXPECTED, "another first message with the same cookie")
         if any(each.again(arrival.data) for each in self._refused):
             return
-        candidates = tuple(
+        candidates = narrowest_first(
             candidate_of(each.spec, Role.RESPONDER, arrival.local.host, arrival.remote.host)
             for each in rivals if each.spec.role != "initiator"
         )

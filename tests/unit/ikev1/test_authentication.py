@@ -186,6 +186,25 @@ def test_another_method_than_the_configured_one_finds_no_common_proposal() -> No
     assert any("rsa" in each for each in failed.expected)
 
 
+def test_an_exact_identity_goes_before_a_pattern() -> None:
+    """In whichever order the peers stand."""
+    some = proving(Method.RSA, left={"local_id": Identity.parse("fqdn:left.example.test")})
+    spec = replace(some.right.settings.peers[0], remote="any", remote_address=None)
+    patterns = {"all": "any", "some": "fqdn:*.example.test", "one": "fqdn:left.example.test"}
+    peers = tuple(
+        replace(spec, name=name, remote_id=IdentityPattern.parse(text),
+                tunnels=tuple(replace(each, peer=name) for each in spec.tunnels))
+        for name, text in patterns.items()
+    )
+    some.replace_end("right", replace(some.right.settings, peers=peers))
+    start(some)
+    assert some.right.last(Phase1Established).peer == "one"
+    some.replace_end("right", replace(some.right.settings, peers=peers[:2]))
+    some.replace_end("left", some.left.settings)
+    start(some)
+    assert some.right.last(Phase1Established).peer == "some"
+
+
 def test_two_peers_from_anywhere_are_told_apart_by_their_certificates() -> None:
     """In Main Mode the identity comes with message 5."""
     some = proving(Method.RSA, left={"local_id": Identity.parse("fqdn:left.example.test")})
