@@ -254,7 +254,11 @@ class Peer:
                     raise Discard(DropReason.PROBE_SEQUENCE)
                 return
             case NotifyType.INITIAL_CONTACT:
-                self.phase1.contact(now, sa.phase1.run.begun)
+                if sa.admitted:
+                    self.phase1.contact(now, sa.phase1.run.begun)
+                else:
+                    # it counts once XAUTH has told who the peer is
+                    sa.contact = True
         label = notify_label(notify.kind)
         exchange = self.phase2.refused(now, sa, notify, label) if is_error(notify.kind) else ""
         self._context.emit(NotifyTaken(self.spec.name, exchange, label, True))

@@ -18,11 +18,15 @@ from ikeview.core.facts import (
 )
 from ikeview.core.identity import IdentityPattern
 from ikeview.core.orders import Initiate, Terminate
+from ikeview.core.outputs import Spot
 from ikeview.core.specs import Method, ModeConfigSpec, Selector, Settings, XauthSpec
 from ikeview.crypto.certificates import Trust
 from ikeview.crypto.passwords import PasswordHash
 from ikeview.crypto.secret import Secret
-from tests.support.laws import assert_tidy, tunnel_of
+from ikeview.ikev1 import informational
+from ikeview.wire.numbers import NotifyType, ProtocolId
+from ikeview.wire.payloads import Notify
+from tests.support.laws import assert_tidy, peer_of, tunnel_of
 from tests.support.network import End, Network
 from tests.support.pki import rsa_key
 from tests.support.proofs import authority
@@ -178,3 +182,22 @@ def test_settings_are_not_shared_with_the_first_of_them() -> None:
     first, second = machines["road"].tunnels["road/office"], machines["road#2"].tunnels["road#2/office"]
     assert first.spec.remote != second.spec.remote
     assert replace(machines["road"].spec, name="", tunnels=()) == replace(machines["road#2"].spec, name="", tunnels=())
+
+
+def test_initial_contact_before_the_user_is_known_drops_nobody_else() -> None:
+    road = Road("users")
+    road.up(road.clients[0])
+    network, second = road.network, road.clients[1]
+    # the answer with the password does not arrive yet
+    network.fate = lambda sent: [] if sent.send.data[18] == 6 and sent.sender == "bob" else [(0.01, sent.send.data)]
+    network.do(second, Initiate(tunnel_of(second)))
+    network.run(0.4)
+    [sa] = [each for each in peer_of(second).phase1.sas if not each.admitted]
+    notify = Notify.of(ProtocolId.ISAKMP, NotifyType.INITIAL_CONTACT, sa.cookies.both)
+    data = informational.seal(sa.keys, sa.last_block, sa.cookies, 0x4711, [notify])
+    network.inject(road.server, data, remote=Spot(second.address, 500))
+    network.fate = lambda sent: [(0.01, sent.send.data)]
+    network.run(5)
+    assert second.of(TunnelUp)
+    assert not [fact for fact in road.server.of(Phase1Deleted) if fact.cause is Cause.PEER_RESTARTED]
+    assert len(road.server.inbound) == 2
