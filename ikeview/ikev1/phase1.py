@@ -33,7 +33,7 @@ from ikeview.ikev1.phase1_riders import CertificateRequests, InitialContact
 from ikeview.ikev1.phase1_steps import Authenticated, Setup
 from ikeview.ikev1.vendor_ids import VendorIds, ours_for
 from ikeview.wire.header import NO_COOKIE, Header
-from ikeview.wire.numbers import ExchangeType, NotifyType, ProtocolId
+from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId
 from ikeview.wire.payloads import Delete, Notify, Payload
 
 if TYPE_CHECKING:
@@ -319,7 +319,8 @@ class Phase1s:
             payloads: list[Payload] = [notify]
             if run.role is Role.INITIATOR:
                 payloads.append(Delete.of(ProtocolId.ISAKMP, cookies.both))
-            last_block = arrival.data[-run.channel.cipher.block_size :]
+            encrypted = Header.read(arrival.data).flags & Flag.ENCRYPTION
+            last_block = arrival.data[-run.channel.cipher.block_size :] if encrypted else run.channel.iv
             data = informational.seal(secured.keys, last_block, cookies, message_id, payloads)
             context.emit(Send(negotiation.local, negotiation.remote, data, negotiation.floated))
             context.emit(NotifySent(self._peer.spec.name, str(negotiation.remote), abort.notify.label))
@@ -354,15 +355,17 @@ class Phase1s:
     def _agreed(self, now: float, negotiation: Negotiation, *, contact: bool) -> None:
         """Both ends have proved themselves: there is an ISAKMP SA, and what follows decides whether it may be used.
         ``contact``: the peer says that it has nothing else with us."""
-        context, spec, run = self._context, self._peer.spec, negotiation.run
+        context, run = self._context, negotiation.run
         result = run.stage
         assert isinstance(result, Authenticated) and run.channel is not None
+        owner = context.peers[result.proved.candidate.peer]
+        spec = owner.spec
         chosen, nat, vendors = result.secured.chosen, _nat(run), _vendors(run)
         policy = context.policy
         lifetime = min(spec.lifetime, chosen.offer.life.seconds or spec.lifetime, policy.lifetime_most)
         lifetime = max(lifetime, min(policy.lifetime_least, spec.lifetime))
         sa = IsakmpSa(
-            spec.name, chosen.cookies, run.role, result.secured.keys, run.channel.iv, negotiation.local,
+            self._peer.spec.name, chosen.cookies, run.role, result.secured.keys, run.channel.iv, negotiation.local,
             negotiation.remote, negotiation.floated, nat, vendors, result.proved.candidate, result.remote_id, now,
             lifetime, negotiation,
         )
@@ -380,7 +383,6 @@ class Phase1s:
             context.timers.set(Timer.RESEND, negotiation.key, now + policy.resend_wait(0))
         if result.judged is not None:
             context.emit(certificate_taken(spec.name, run.ident, result.judged))
-        owner = context.peers[result.proved.candidate.peer]
         owner.phase1.adopt(sa, self._peer)
         owner.admission.begin(now, sa)
 
