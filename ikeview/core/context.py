@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ikeview.core.entropy import Entropy
 from ikeview.core.facts import Fact
@@ -14,9 +14,18 @@ from ikeview.core.timers import Timer, Timers
 from ikeview.crypto.groups import Group, KeyPair
 
 
+class MessageIds(Protocol):
+    """Those that have been used."""
+
+    def __contains__(self, message_id: int) -> bool: ...
+    def add(self, message_id: int) -> None: ...
+
+
 @dataclass(slots=True)
 class Context:
-    """One for each endpoint. ``cookies`` and ``spis`` map our cookies and inbound SPIs to the peer that owns them."""
+    """One for each endpoint. ``cookies`` and ``spis`` map our cookies and inbound SPIs to the peer that owns them,
+    ``spis_out`` the SPIs that the peers have chosen: two peers' may not be the same, for a data plane knows an SA by
+    its SPI, and whoever chose another's would be able to take it away."""
 
     entropy: Entropy
     wall: Callable[[], float]
@@ -30,6 +39,7 @@ class Context:
     out: list[Output | Fact] = field(default_factory=list)
     cookies: dict[bytes, Any] = field(default_factory=dict)
     spis: dict[int, Any] = field(default_factory=dict)
+    spis_out: dict[bytes, Any] = field(default_factory=dict)
     peers: dict[str, Any] = field(default_factory=dict)
     """All peers by name."""
     places: Places = field(default_factory=Places)
@@ -85,7 +95,7 @@ class Context:
                 self.spis[spi] = owner
                 return spi
 
-    def new_message_id(self, used: set[int]) -> int:
+    def new_message_id(self, used: MessageIds) -> int:
         """A message ID that the ISAKMP SA has not seen (RFC 2409 appendix B)."""
         while True:
             message_id = int.from_bytes(self.entropy.octets("message_id", 4))

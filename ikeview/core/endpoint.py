@@ -43,7 +43,7 @@ from ikeview.core.inputs import (
     UnknownSpi,
     Unreachable,
 )
-from ikeview.core.lifecycle import Tunnel
+from ikeview.core.lifecycle import Pair, Tunnel
 from ikeview.core.limiter import Limiter
 from ikeview.core.orders import Initiate, Order, Probe, RekeyPhase2, RenewPhase1, Terminate
 from ikeview.core.outputs import Direction, Output, Protect, Send, Spot, Unprotect
@@ -118,7 +118,6 @@ class Endpoint:
         self._told = Limiter(_STRANGERS_TOLD, 5.0, 20)
         self._untold: dict[DropReason, tuple[int, int]] = {}
         """Datagrams of strangers since the last telling: how many, and their octets."""
-        self._counted: dict[str, Sample] = {}
         context.enrol, context.dismiss = self._enrol, self._dismiss
         for peer in peers:
             context.places.add(peer)
@@ -195,8 +194,10 @@ class Endpoint:
                 self._acquire(now, event)
             case PlaneTrouble():
                 self._context.emit(PlaneProblem(event.tunnel, event.text))
-                for name, owner in self._tunnels.items():
-                    if event.fatal or name == event.tunnel:
+                names = list(self._tunnels) if event.fatal else [event.tunnel]
+                for name in names:
+                    owner = self._tunnels.get(name)
+                    if owner is not None:
                         owner.phase2.plane_failed(now, owner.tunnels[name], event.text)
             case BytesSoft():
                 for owner in self._owners(event.spi, event.direction):
@@ -384,10 +385,9 @@ class Endpoint:
     # -- the data plane ----------------------------------------------------------------------------------------------
 
     def _owners(self, spi: int, direction: Direction) -> list[Any]:
-        """Whoever may have a half SA with that SPI: inbound ones are registered, outbound ones the peers' choice."""
-        if direction is Direction.OUT:
-            return list(self._peers.values())
-        owner = self._context.spis.get(spi)
+        """The peer of the half SA with that SPI, if there is one."""
+        context = self._context
+        owner = context.spis.get(spi) if direction is Direction.IN else context.spis_out.get(spi.to_bytes(4))
         return [owner] if owner is not None else []
 
     def _acquire(self, now: float, event: Acquire) -> None:
@@ -399,30 +399,33 @@ class Endpoint:
                 owner.initiate(now, tunnel, "traffic")
 
     def _counters(self, now: float, event: Counters) -> None:
-        """Join the halves to pairs and tell which have changed."""
-        halves = {f"{'out' if each.packets_out else 'in'} {each.spi_in}": each for each in event.samples}
-        changed: list[Sample] = []
-        alive: set[str] = set()
-        for peer in self._peers.values():
-            for tunnel in peer.tunnels.values():
-                for pair in tunnel.pairs:
-                    alive.add(pair.name)
-                    # a report may be one of several, so what is not in it stays as it was
-                    before = self._counted.get(pair.name) or Sample(pair.name, 0, 0, 0, 0)
-                    inward = halves.get(f"in {pair.name}", before)
-                    outward = halves.get(f"out {pair.outbound.spi:08x}", before)
-                    sample = Sample(
-                        pair.name, inward.bytes_in, inward.packets_in, outward.bytes_out, outward.packets_out,
-                        inward.replayed, inward.forged,
+        """Join the halves to pairs and tell which have changed. A report may be one of several, or leave out what has
+        not changed, so what is not in it stays as it was."""
+        before: dict[str, tuple[Any, Tunnel, Pair, Sample]] = {}
+        for each in event.samples:
+            direction = Direction.OUT if each.packets_out else Direction.IN
+            spi = int(each.spi_in, 16)
+            for owner in self._owners(spi, direction):
+                found = owner.phase2.pairs.find(spi, direction)
+                if found is None:
+                    continue
+                tunnel, pair = found
+                old = pair.counted or Sample(pair.name, 0, 0, 0, 0)
+                before.setdefault(pair.name, (owner, tunnel, pair, old))
+                if direction is Direction.OUT:
+                    pair.counted = replace(old, bytes_out=each.bytes_out, packets_out=each.packets_out)
+                else:
+                    pair.counted = replace(
+                        old, bytes_in=each.bytes_in, packets_in=each.packets_in, replayed=each.replayed,
+                        forged=each.forged,
                     )
-                    if sample != before:
-                        self._counted[pair.name] = sample
-                        changed.append(sample)
-                        came_in = sample.packets_in > before.packets_in
-                        went_out = sample.packets_out > before.packets_out
-                        peer.keepalive.counted(now, tunnel, came_in=came_in, went_out=went_out)
-        for gone in [name for name in self._counted if name not in alive]:
-            del self._counted[gone]
+        changed: list[Sample] = []
+        for owner, tunnel, pair, old in before.values():
+            new = pair.counted
+            if new is not None and new != old:
+                changed.append(new)
+                came_in, went_out = new.packets_in > old.packets_in, new.packets_out > old.packets_out
+                owner.keepalive.counted(now, tunnel, came_in=came_in, went_out=went_out)
         if changed:
             self._context.emit(CountersSampled(tuple(changed)))
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from ikeview.core.facts import Sample
 from ikeview.core.outputs import HalfSa
 from ikeview.core.policy import Policy
 from ikeview.core.specs import Role, TunnelSpec
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Pair:
     """Two half SAs that carry a tunnel. Times are on the engine's clock."""
 
@@ -36,6 +37,8 @@ class Pair:
     """When the peer was last known to send on it."""
     told: int = 0
     """How often the peer has been told that it goes, while it still takes packets."""
+    counted: Sample | None = None
+    """What the data plane last said has passed; None: nothing yet."""
 
     def crossed(self, other: "Pair") -> bool:
         """Whether each end has begun one of the two before it had the other, as far as both ends know it: the peer's
@@ -72,7 +75,7 @@ class Pair:
         return f"{self.inbound.spi:08x}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tunnel:
     """What is true of a tunnel now."""
 

@@ -17,6 +17,7 @@ from ikeview.ikev1.authentication import Candidate
 from ikeview.ikev1.keys import Cookies, Phase1Keys
 from ikeview.ikev1.nat import NatTraversal
 from ikeview.ikev1.phase1_steps import Authenticated
+from ikeview.ikev1.used_ids import UsedIds
 from ikeview.ikev1.vendor_ids import VendorIds
 from ikeview.wire.header import Header
 from ikeview.wire.message import Chain
@@ -31,7 +32,7 @@ class Await(StrEnum):
     CONFIG = "mode config"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class IsakmpSa:
     """Keys, ends and the exchanges that run under it. ``phase1`` stays to answer duplicates of its last messages.
 
@@ -65,7 +66,7 @@ class IsakmpSa:
     """XAUTH and mode config, as ``quick_modes``."""
     quick_modes: dict[int, Negotiation] = field(default_factory=dict)
     """By message ID; finished ones stay a while to answer duplicates."""
-    used: set[int] = field(default_factory=set)
+    used: UsedIds = field(default_factory=UsedIds)
     """Message IDs that have been used by either end."""
     superseded: bool = False
     doubted: bool = False

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ikeview.ikev1.peer import Peer
 
 _PROBES_KEPT = 32
-_ASKED_KEPT = 32
+_ASKED_KEPT = 8
 
 
 class Keepalive:

@@ -23,6 +23,7 @@ PEER_IS_DEAD = "rekey: peer is dead"
 
 _UNTOLD_MOST = 64
 """Pairs of which the peer is told later that they are gone."""
+_OF_PAIRS = (Timer.REKEY, Timer.SWITCH, Timer.DROP_OLD, Timer.EXPIRE)
 
 DOWN_WORDS = {
     Cause.OPERATOR: "taken down by the operator",
@@ -40,19 +41,13 @@ class Pairs:
     def __init__(self, phase2: "Phase2s", context: Context) -> None:
         self._phase2 = phase2
         self._context = context
+        self._by_spi: dict[tuple[Direction, int], tuple[Tunnel, Pair]] = {}
         self._doubtful: dict[int, tuple[int, float]] = {}
         """Inbound SPIs that the peer may still send on although we have told it that they are gone: how often and when
         last."""
 
     def _key(self, pair: Pair) -> tuple[str, str]:
         return pair.inbound.tunnel.peer, pair.name
-
-    @property
-    def spis_out(self) -> frozenset[bytes]:
-        """The peer's SPIs that are in use."""
-        return frozenset(
-            pair.outbound.spi.to_bytes(4) for tunnel in self._phase2.tunnels.values() for pair in tunnel.pairs
-        )
 
     def install(self, now: float, sa: IsakmpSa, negotiation: Negotiation, agreed: Agreed) -> Pair:
         """The inbound half goes in before our message leaves, so that the peer's first packet finds it."""
@@ -85,6 +80,9 @@ class Pairs:
             now + life.lifetime, life.lifetime, tunnel.generation, negotiation.why,
         )
         tunnel.pairs.append(pair)
+        for direction, spi in ((Direction.IN, pair.inbound.spi), (Direction.OUT, pair.outbound.spi)):
+            self._by_spi[direction, spi] = tunnel, pair
+        context.spis_out[agreed.spi_out] = context.spis[pair.inbound.spi]
         context.emit(Install(pair.inbound))
         return pair
 
@@ -217,7 +215,10 @@ class Pairs:
     def remove(self, tunnel: Tunnel, pair: Pair) -> None:
         tunnel.pairs.remove(pair)
         context = self._context
+        for direction, spi in ((Direction.IN, pair.inbound.spi), (Direction.OUT, pair.outbound.spi)):
+            del self._by_spi[direction, spi]
         context.spis.pop(pair.inbound.spi, None)
+        del context.spis_out[pair.outbound.spi.to_bytes(4)]
         context.timers.clear_all(self._key(pair))
         context.emit(Remove(pair.inbound.spi, Direction.IN))
         if pair.sending:
@@ -306,32 +307,30 @@ class Pairs:
     def deleted(self, now: float, spis: tuple[bytes, ...]) -> None:
         """The peer has dropped SAs, named by its inbound SPIs; some stacks name ours."""
         for spi in spis:
-            found = self._pair(int.from_bytes(spi), outbound=True) or self._pair(int.from_bytes(spi))
+            number = int.from_bytes(spi)
+            found = self.find(number, Direction.OUT) or self.find(number, Direction.IN)
             if found is not None:
                 self.drop(now, *found, Cause.PEER_DELETED, tell=False, by="peer")
 
-    def _pair(self, spi: int, *, outbound: bool = False) -> tuple[Tunnel, Pair] | None:
-        for tunnel in self._phase2.tunnels.values():
-            for pair in tunnel.pairs:
-                if (pair.outbound.spi if outbound else pair.inbound.spi) == spi:
-                    return tunnel, pair
-        return None
+    def find(self, spi: int, direction: Direction) -> tuple[Tunnel, Pair] | None:
+        """The pair of which that is a half, and its tunnel."""
+        return self._by_spi.get((direction, spi))
 
     def bytes_soft(self, now: float, spi: int, direction: Direction) -> None:
         """A byte limit comes near."""
-        found = self._pair(spi, outbound=direction is Direction.OUT)
+        found = self.find(spi, direction)
         if found is not None and found[1] is found[0].current:
             self._phase2.rekey(now, found[0], "bytes")
 
     def bytes_hard(self, now: float, spi: int, direction: Direction) -> None:
         """A byte limit is reached."""
-        found = self._pair(spi, outbound=direction is Direction.OUT)
+        found = self.find(spi, direction)
         if found is not None:
             self.drop(now, *found, Cause.LIFETIME)
 
     def first_use(self, now: float, spi: int) -> None:
         """The peer sends on a new pair: it has installed it, so we can send there too."""
-        found = self._pair(spi)
+        found = self.find(spi, Direction.IN)
         if found is None:
             return
         tunnel, pair = found
@@ -342,7 +341,7 @@ class Pairs:
 
     def traffic(self, now: float, spi: int) -> None:
         """The peer sends on a pair."""
-        found = self._pair(spi)
+        found = self.find(spi, Direction.IN)
         if found is None:
             return
         tunnel, pair = found
@@ -375,7 +374,7 @@ class Pairs:
         """The peer ends a pair earlier, and so do we (RFC 2407 section 4.6.3.1); tells whether it is one of ours. Its
         octets count only before the pair is installed: then the data plane has its limits."""
         number = int.from_bytes(spi)
-        found = self._pair(number, outbound=True) or self._pair(number)
+        found = self.find(number, Direction.OUT) or self.find(number, Direction.IN)
         if found is None:
             return False
         tunnel, pair = found
@@ -393,20 +392,17 @@ class Pairs:
 
     def fire(self, now: float, timer: Timer, subject: str) -> bool:
         """A timer of a pair ran out; tells whether it was one."""
-        for tunnel in self._phase2.tunnels.values():
-            for pair in tunnel.pairs:
-                if pair.name != subject:
-                    continue
-                match timer:
-                    case Timer.REKEY:
-                        self._phase2.rekey(now, tunnel, "time")
-                    case Timer.SWITCH:
-                        self._switch(now, tunnel, pair)
-                    case Timer.DROP_OLD:
-                        self._drop_old(now, tunnel, pair)
-                    case Timer.EXPIRE:
-                        self.drop(now, tunnel, pair, Cause.LIFETIME)
-                    case _:
-                        return False
-                return True
-        return False
+        found = self.find(int(subject, 16), Direction.IN) if timer in _OF_PAIRS else None
+        if found is None:
+            return False
+        tunnel, pair = found
+        match timer:
+            case Timer.REKEY:
+                self._phase2.rekey(now, tunnel, "time")
+            case Timer.SWITCH:
+                self._switch(now, tunnel, pair)
+            case Timer.DROP_OLD:
+                self._drop_old(now, tunnel, pair)
+            case Timer.EXPIRE:
+                self.drop(now, tunnel, pair, Cause.LIFETIME)
+        return True

@@ -198,7 +198,7 @@ class Phase2s:
         return Ground(
             sa.keys, message_id, context.new_spi(self._peer).to_bytes(4),
             context.entropy.octets("nonce", _NONCE_SIZE), context.key_pair, sa.local.host, sa.remote.host,
-            sa.nat.found, sa.nat.draft, self.pairs.spis_out,
+            sa.nat.found, sa.nat.draft, context.spis_out,
         )
 
     # -- Quick Mode, both roles --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Quick Mode (RFC 2409 section 5.5): a pair of IPsec SAs under an ISAKMP SA, with or without PFS."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
@@ -54,7 +54,7 @@ class Ground:
     """There is a NAT between us, or one is claimed: ESP goes in UDP."""
     draft: bool = False
     """With the numbers of the drafts of RFC 3947."""
-    taken: frozenset[bytes] = frozenset()
+    taken: Collection[bytes] = ()
     """The SPIs of the peer's that are in use."""
 
     def mode(self, tunnel: TunnelSpec) -> EncapsulationMode:

@@ -65,6 +65,11 @@ def assert_tidy(end: End) -> None:
         assert key in subjects, f"{end.name}: {timer!r} runs for {key}, which is gone"
     assert set(context.cookies) == cookies, end.name
     assert set(context.spis) == spis, end.name
+    chosen = [
+        pair.outbound.spi.to_bytes(4)
+        for peer in end.endpoint._peers.values() for tunnel in peer.tunnels.values() for pair in tunnel.pairs
+    ]
+    assert sorted(context.spis_out) == sorted(chosen), end.name
     assert set(end.inbound) == inbound, end.name
     assert set(end.outbound) == outbound, end.name
     assert context.half_open == waiting, end.name
