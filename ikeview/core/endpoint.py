@@ -59,6 +59,9 @@ _STRANGERS_TOLD = 1.0
 """Facts a second about datagrams of one unknown address; all are counted."""
 _TIMERS_A_TICK = 64
 """Some milliseconds of work, if each begins a negotiation."""
+_WHEN = {
+    "periodic": "every {:.0f}s", "idle": "after {:.0f}s of silence", "on-demand": "after {:.0f}s of unanswered traffic"
+}
 _ENDPOINT = ("", "")
 """The key of the endpoint's own timers."""
 
@@ -449,8 +452,9 @@ def _peer_configured(spec: PeerSpec, member_of: str = "") -> PeerConfigured:
     keepalive = spec.keepalive
     words = "off"
     if keepalive.method != "off":
-        words = f"every {keepalive.interval:.0f}s, dead after {keepalive.timeout:.0f}s, then {keepalive.action}"
-        words = f"{keepalive.method} {words}"
+        method = f"icmp to {keepalive.target}" if keepalive.method == "icmp" else keepalive.method
+        when = _WHEN[keepalive.when].format(keepalive.interval)
+        words = f"{method} {when}, dead after {keepalive.timeout:.0f}s, then {keepalive.action}"
     return PeerConfigured(
         spec.name, spec.remote, spec.mode, spec.role, spec.auth_method, str(spec.local_id or ""),
         str(spec.remote_id or ""), tuple(str(suite) for suite in spec.proposals), spec.lifetime, words,

@@ -112,7 +112,7 @@ class PeerConfigured(Fact):
     proposals: tuple[str, ...]
     lifetime: float
     keepalive: str
-    """``dpd every 10s, dead after 30s, then restart`` or ``off``."""
+    """``dpd after 10s of silence, dead after 30s, then restart`` or ``off``."""
     warnings: tuple[str, ...] = ()
     """What is weak about the configuration and why, a sentence each."""
     member_of: str = ""

@@ -1,6 +1,7 @@
 """Dead peer detection (RFC 3706), retries with back-off, and stopping."""
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ikeview.core.facts import (
     ExchangeStarted,
     MessageDropped,
     OrderRefused,
+    PeerConfigured,
     PeerSilent,
     Phase1Deleted,
     ProbeAnswered,
@@ -311,6 +313,23 @@ def count(some: Link, *, inward: int = 0, outward: int = 0) -> None:
         Sample(pair.name, inward * 100, inward, 0, 0), Sample(f"{pair.outbound.spi:08x}", 0, 0, outward * 100, outward)
     )
     some.do(some.left, Counters(halves))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "dpd after 10s of silence, dead after 30s, then restart"),
+        ({"when": "periodic", "action": "hold"}, "dpd every 10s, dead after 30s, then hold"),
+        ({"when": "on-demand"}, "dpd after 10s of unanswered traffic, dead after 30s, then restart"),
+        (
+            {"method": "icmp", "target": ip_address("10.2.1.9")},
+            "icmp to 10.2.1.9 after 10s of silence, dead after 30s, then restart",
+        ),
+        ({"method": "off"}, "off"),
+    ],
+)
+def test_how_a_peer_is_kept_alive_is_told(changes: dict[str, Any], words: str) -> None:
+    assert link(left={"keepalive": replace(DPD, **changes)}).left.last(PeerConfigured).keepalive == words
 
 
 def test_periodic_asks_whatever_comes_in() -> None:
