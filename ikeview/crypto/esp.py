@@ -69,7 +69,8 @@ _GCM = {"gcm8": (18, 8), "gcm12": (19, 12), "gcm16": (20, 16)}
 _CCM = {"ccm8": (14, 8), "ccm12": (15, 12), "ccm16": (16, 16)}
 
 _CHACHA = 28
-"""IKEv2's number (RFC 7634 section 5): IKEv1's registry has none, and a peer that takes the cipher takes this."""
+"""IKEv2's number (RFC 7634 section 5), for IKEv1's registry has none. Another ikeview takes it; strongSwan 5.9 has the
+cipher with IKEv2 only and refuses."""
 
 ESP_CIPHERS: dict[str, EspCipher] = {
     each.name: each
