@@ -147,23 +147,14 @@ def check_proof(
     certificates = _sent(chain, candidates)
     signature = chain.first(Signature)
     assert signature is not None, "the ladder has checked it"
-    scheme = candidates[0].scheme
-    try:
-        key = certificates[0].public_key
-        if key.kind != ("ecdsa" if scheme.method is Method.ECDSA else "rsa") or (
-            scheme.method is Method.ECDSA and _CURVES.get(key.bits) != scheme.number
-        ):
-            raise BadSignature(f"a key of kind {key.kind} {key.bits} does not go with {scheme_name(scheme.number)}")
-        key.verify(digest, signature.data)
-    except BadSignature as error:
-        raise Discard(DropReason.BAD_SIGNATURE, str(error) or "it was not made with the certificate's key") from error
-    except BadCertificate as error:
-        raise _refused(error) from error
+    own = _signer(certificates, candidates[0].scheme, digest, signature.data)
     candidate = _expected(candidates, identity)
     assert candidate.trust is not None, "the settings have seen to it"
     try:
-        judged = candidate.trust.judge(certificates, wall)
-        names = certificates[0].names
+        judged = candidate.trust.judge([own, *(each for each in certificates if each is not own)], wall)
+        if judged.path[0] != own:
+            raise BadCertificate("the signature was made with the key of another certificate than the peer's own")
+        names = own.names
     except BadCertificate as error:
         raise _refused(error) from error
     if not allowed_by(identity, names):
@@ -176,6 +167,27 @@ def check_proof(
             texts,
         )
     return Proved(candidate, identity, judged)
+
+
+def _signer(certificates: list[Certificate], scheme: Scheme, digest: bytes, signature: bytes) -> Certificate:
+    """The certificate whose key has made the signature: mostly the first, but some send their chain in another order.
+    Raises ``Discard``."""
+    problem = "it was not made with the key of any certificate that came with it"
+    for each in certificates:
+        try:
+            key = each.public_key
+            fits = _CURVES.get(key.bits) == scheme.number if scheme.method is Method.ECDSA else key.kind == "rsa"
+            if not fits or (scheme.method is Method.ECDSA) != (key.kind == "ecdsa"):
+                problem = f"{key} does not go with {scheme_name(scheme.number)}"
+                continue
+            key.verify(digest, signature)
+            return each
+        except BadSignature as error:
+            problem = str(error) or problem
+        except BadCertificate:
+            # what cannot be read has signed nothing
+            continue
+    raise Discard(DropReason.BAD_SIGNATURE, problem)
 
 
 def _sent(chain: Chain, candidates: tuple[Candidate, ...]) -> list[Certificate]:

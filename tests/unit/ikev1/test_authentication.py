@@ -171,6 +171,28 @@ def test_a_chain_through_an_intermediate() -> None:
     assert len(some.right.last(CertificateTaken).path) == 2
 
 
+def test_a_chain_in_another_order() -> None:
+    middle = authority().authority(key=rsa_key(6))
+    own = middle.issue("C=CH, CN=left", rsa_key(1))
+    some = proving(Method.RSA, left={
+        "certificates": (own.sent[1], own.sent[0]), "key": own.private, "local_id": Identity.parse("dn:C=CH, CN=left"),
+    })
+    start(some)
+    assert some.right.of(TunnelUp)
+    assert some.right.last(CertificateTaken).subject == "C=CH, CN=left"
+
+
+def test_an_authority_cannot_speak_for_those_below_it() -> None:
+    """A certificate that may sign others is nobody's own beside one that may not."""
+    middle = authority().authority(key=rsa_key(6))
+    own = middle.issue("C=CH, CN=left", rsa_key(1))
+    some = proving(Method.RSA, left={
+        "certificates": own.sent, "key": middle.issued.private, "local_id": Identity.parse("dn:C=CH, CN=left"),
+    })
+    start(some, seconds=10)
+    assert not some.right.of(Phase1Established)
+
+
 def test_hybrid_takes_any_group_name_but_the_user_counts() -> None:
     some = proving(Method.HYBRID, left={"local_id": Identity.parse("keyid:whoever")})
     start(some)
