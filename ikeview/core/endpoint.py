@@ -263,7 +263,10 @@ class Endpoint:
             if header.responder_cookie == NO_COOKIE and header.initiator_cookie not in self._context.cookies:
                 if header.next_payload == PayloadType.FRAGMENT:
                     raise Discard(DropReason.BAD_FRAGMENT, "first messages are taken whole")
-                rivals = self._context.places.candidates(arrival.remote.host)
+                rivals = [
+                    each for each in self._context.places.candidates(arrival.remote.host)
+                    if each.spec.speaks_from(arrival.local.host)
+                ]
                 if not rivals:
                     self._unknown(now, arrival, header)
                     raise Discard(DropReason.UNKNOWN_PEER, str(arrival.remote.host))

@@ -5,7 +5,7 @@ Durations are seconds, sizes octets.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from ikeview.core.identity import Identity, IdentityPattern
 from ikeview.crypto.certificates import Certificate, Trust
@@ -217,6 +217,13 @@ class PeerSpec:
     def anywhere(self) -> bool:
         """Whether the peer's address is not known beforehand: ``remote`` is ``any`` or a network."""
         return self.remote == "any" or self.remote_network is not None
+
+    def speaks_from(self, host: Address) -> bool:
+        """Whether ``local`` lets us speak to the peer from that address of ours: it is not another address."""
+        try:
+            return ip_address(self.local) == host
+        except ValueError:
+            return True
 
     @property
     def can_initiate(self) -> bool:

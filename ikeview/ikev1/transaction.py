@@ -85,13 +85,11 @@ def reply(stage: Heard) -> tuple[Heard, list[Payload]]:
 
 
 def check_reply(stage: Ask, message: Message) -> Answered:
-    """Row 2, taken: with the identifier of the question (section 3.2)."""
+    """Row 2, taken. Its identifier should be that of the question (section 3.2), but that of strongSwan's answer to
+    XAUTH is 0; that it answers this question is known by the message ID already."""
     question, given = stage.question, _checked(stage.ground, message.chain)
-    if given.kind != ANSWERS[ConfigMessage(question.kind)] or given.identifier != question.identifier:
-        raise Discard(
-            DropReason.NOT_EXPECTED,
-            f"{_kind(given.kind)} {given.identifier} is no answer to {_kind(question.kind)} {question.identifier}",
-        )
+    if given.kind != ANSWERS[ConfigMessage(question.kind)]:
+        raise Discard(DropReason.NOT_EXPECTED, f"{_kind(given.kind)} is no answer to {_kind(question.kind)}")
     return Answered(stage.ground, question, given)
 
 

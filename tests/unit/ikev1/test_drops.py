@@ -291,3 +291,13 @@ def test_bad_public_values_never_end_main_mode(group: str) -> None:
         some.run(10)
         assert_lawful(some)
         assert len(some.left.inbound) == 1
+
+
+def test_an_address_of_ours_that_is_not_for_the_peer() -> None:
+    """A first message to another address than ``local`` is not for the peer, even if it comes from there."""
+    some = link(right={"local": "192.0.2.77"})
+    some.inject(some.right, first_messages(1)[0])
+    assert [drop.reason for drop in some.right.of(MessageDropped)] == [DropReason.UNKNOWN_PEER]
+    some = link(right={"local": str(link().right.address)})
+    some.inject(some.right, first_messages(1)[0])
+    assert not some.right.of(MessageDropped)
