@@ -41,6 +41,7 @@ class DropReason(StrEnum):
     UNPROTECTED_NOTIFY = "unauthenticated notify"
     PROBE_SEQUENCE = "keepalive answer with a wrong sequence number"
     SWITCHED_OFF = "not allowed by the configuration"
+    TOO_MANY = "too many messages at once"
     BAD_FRAGMENT = "fragment that belongs to no message"
     BAD_SIGNATURE = "signature does not match"
 

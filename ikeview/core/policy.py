@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_DOUBLINGS = 32
+"""A peer may be gone for weeks; no wait is as long as this makes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -74,6 +77,12 @@ class Policy:
     """How often a Delete that must not be lost is sent..."""
     delete_again: float = 2.0
     """...and the least time from one to the next."""
+    informational_rate: float = 100.0
+    """Informational messages a second that are acted on under one ISAKMP SA..."""
+    informational_burst: int = 2000
+    """...after so many at once: a peer with many tunnels that stops deletes all of them."""
+    move_least: float = 1.0
+    """The least time from one change of the peer's address to the next."""
     superseded_phase1s: int = 4
     """Replaced ISAKMP SAs that are kept until the peer deletes them or they expire."""
     retry_first: float = 5.0
@@ -129,4 +138,5 @@ class Policy:
 
     def retry_wait(self, failures: int, fraction: float) -> float:
         """Wait before the next attempt after so many failed ones; ``fraction`` in [0, 1) is the chance part."""
-        return min(self.retry_first * 2.0 ** max(0, failures - 1), self.retry_most) * (1 - fraction / 5)
+        doublings = min(max(0, failures - 1), _DOUBLINGS)
+        return min(self.retry_first * 2.0**doublings, self.retry_most) * (1 - fraction / 5)

@@ -9,6 +9,7 @@ from ikeview.core.fragments import Fragmentation
 from ikeview.core.identity import Identity
 from ikeview.core.negotiation import Negotiation
 from ikeview.core.outputs import Send, Spot
+from ikeview.core.policy import Policy
 from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, Role
 from ikeview.crypto.suites import Phase1Suite
@@ -71,6 +72,12 @@ class IsakmpSa:
     superseded: bool = False
     doubted: bool = False
     """The peer is held for dead: a new one is made beside this one, which stays until that is there or has failed."""
+    moved_at: float = float("-inf")
+    """When the peer was last seen to have moved..."""
+    moving_to: Spot | None = None
+    """...and where it has been seen since, too soon after that."""
+    informational_left: float = float("inf")
+    informational_at: float = 0.0
     probes: dict[int, float] = field(default_factory=dict)
     """Keepalives on the way, the oldest first: sequence number and when it was sent."""
     next_probe: int = 0
@@ -114,6 +121,35 @@ class IsakmpSa:
     def key(self) -> tuple[str, str]:
         """The key of its timers."""
         return self.peer, str(self.cookies)
+
+    def crossed(self, other: "IsakmpSa") -> bool:
+        """Whether each end has begun one of the two before it had the other, as far as both ends know it (see
+        ``core.lifecycle.Pair.crossed``): where the last message is the responder's, as in Main Mode, both see alike
+        what was under way at the same time."""
+        if self.role is other.role:
+            return False
+        ours, theirs = (self, other) if self.role is Role.INITIATOR else (other, self)
+        if theirs.phase1.run.begun >= ours.established_at:
+            return False
+        if len(ours.phase1.run.exchange.ladder) % 2:
+            return ours.established_at < theirs.established_at
+        return ours.phase1.run.begun < theirs.established_at
+
+    def precedes(self, other: "IsakmpSa") -> bool:
+        """Which of two that have crossed stays: both ends know all four cookies."""
+        return sorted((self.cookies.initiator, self.cookies.responder)) > sorted(
+            (other.cookies.initiator, other.cookies.responder)
+        )
+
+    def bearable(self, now: float, policy: Policy) -> bool:
+        """Whether one more Informational message is acted on: a peer gone mad must not keep us from the others."""
+        filled = self.informational_left + (now - self.informational_at) * policy.informational_rate
+        self.informational_left = min(float(policy.informational_burst), filled)
+        self.informational_at = now
+        if self.informational_left < 1:
+            return False
+        self.informational_left -= 1
+        return True
 
     @property
     def fragmentation(self) -> Fragmentation:

@@ -1,9 +1,15 @@
 """RESPONDER-LIFETIME: the responder tells that it ends an SA earlier than was offered (RFC 2407 section 4.6.3.1)."""
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 from ikeview.core.facts import LifetimeNotified
+from ikeview.core.ladder import Row
+from ikeview.core.runner import Message
+from ikeview.core.specs import Role
 from ikeview.ikev1.offers import KILOBYTE, Life, life_attributes
 from ikeview.wire.attributes import read_attributes
-from ikeview.wire.numbers import EspAttribute, LifeType, NotifyType, Phase1Attribute
+from ikeview.wire.numbers import EspAttribute, LifeType, NotifyType, Phase1Attribute, ProtocolId
 from ikeview.wire.payloads import Notify, Payload
 from ikeview.wire.reader import Malformed, Reader
 
@@ -57,3 +63,34 @@ def shorter(one: Life, other: Life) -> Life:
 def told(peer: str, about: str, life: Life) -> LifetimeNotified:
     """The fact."""
     return LifetimeNotified(peer, about, life.seconds, life.octets)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponderLifetime:
+    """The rider of phase 1: a responder says in its encrypted message that its ISAKMP SA ends earlier than was offered.
+    Aggressive Mode has no such message."""
+
+    role: Role
+    lifetime: float
+    notified: Life | None = None
+    """What the peer has said."""
+
+    def add(self, row: Row, stage: Any) -> tuple["ResponderLifetime", list[Payload]]:
+        """In the responder's encrypted row."""
+        secured = getattr(stage, "secured", None)
+        if self.role is not Role.RESPONDER or not row.encrypted or secured is None:
+            return self, []
+        chosen = secured.chosen
+        return self, notice(ProtocolId.ISAKMP, chosen.cookies.both, chosen.offer.life, Life(self.lifetime))
+
+    def read(self, row: Row, stage: Any, message: Message) -> "ResponderLifetime":
+        """The peer's."""
+        if self.role is not Role.INITIATOR or not row.encrypted:
+            return self
+        lives = [life for each in message.chain.all(Notify) if (life := read(each)) is not None]
+        return replace(self, notified=lives[0]) if lives else self
+
+    def notes(self, row: Row, taken: bool) -> tuple[str, ...]:
+        """How long it is."""
+        told = taken and row.encrypted and self.notified is not None and self.notified.seconds
+        return (f"peer ends it after {told:.0f}s",) if told else ()

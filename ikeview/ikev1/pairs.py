@@ -6,7 +6,7 @@ from ikeview.core.context import Context
 from ikeview.core.facts import Cause, SaDeleted, SaInstalled, SaReplaced, TunnelDown, TunnelUp
 from ikeview.core.lifecycle import Pair, Tunnel, limits
 from ikeview.core.negotiation import Negotiation
-from ikeview.core.outputs import Direction, HalfSa, Install, Remove, Spot
+from ikeview.core.outputs import Direction, HalfSa, Install, Remove, SendKeepalive, Spot
 from ikeview.core.specs import Role, Start
 from ikeview.core.timers import Timer
 from ikeview.ikev1.isakmp_sa import IsakmpSa
@@ -23,7 +23,7 @@ PEER_IS_DEAD = "rekey: peer is dead"
 
 _UNTOLD_MOST = 64
 """Pairs of which the peer is told later that they are gone."""
-_OF_PAIRS = (Timer.REKEY, Timer.SWITCH, Timer.DROP_OLD, Timer.EXPIRE)
+_OF_PAIRS = (Timer.REKEY, Timer.SWITCH, Timer.DROP_OLD, Timer.EXPIRE, Timer.NAT_KEEPALIVE)
 
 DOWN_WORDS = {
     Cause.OPERATOR: "taken down by the operator",
@@ -42,6 +42,8 @@ class Pairs:
         self._phase2 = phase2
         self._context = context
         self._by_spi: dict[tuple[Direction, int], tuple[Tunnel, Pair]] = {}
+        self._mapping: tuple[Spot, Spot] | None = None
+        """Between which spots a NAT of ours must be kept from forgetting, while there is no phase 1 to do it."""
         self._doubtful: dict[int, tuple[int, float]] = {}
         """Inbound SPIs that the peer may still send on although we have told it that they are gone: how often and when
         last."""
@@ -212,6 +214,19 @@ class Pairs:
             if stayed and timers.get(Timer.DROP_OLD, self._key(old)) is None:
                 timers.set(Timer.DROP_OLD, self._key(old), now + self._overlap(old, new))
 
+    def keep_mapping(self, now: float, local: Spot, remote: Spot) -> None:
+        """The last ISAKMP SA is gone, but ESP goes on, through a NAT in front of us (RFC 3948 section 4)."""
+        self._mapping = local, remote
+        pairs = (pair for tunnel in self._phase2.tunnels.values() for pair in tunnel.pairs)
+        pair = next((each for each in pairs if each.outbound.encapsulated), None)
+        if pair is not None:
+            self._context.timers.set(Timer.NAT_KEEPALIVE, self._key(pair), now + self._phase2.nat_keepalive)
+
+    def _keep_mapping(self, now: float) -> None:
+        if self._mapping is not None and not self._phase2.phase1.sas:
+            self._context.emit(SendKeepalive(*self._mapping))
+            self.keep_mapping(now, *self._mapping)
+
     def remove(self, tunnel: Tunnel, pair: Pair) -> None:
         tunnel.pairs.remove(pair)
         context = self._context
@@ -219,7 +234,11 @@ class Pairs:
             del self._by_spi[direction, spi]
         context.spis.pop(pair.inbound.spi, None)
         del context.spis_out[pair.outbound.spi.to_bytes(4)]
+        kept_at = context.timers.get(Timer.NAT_KEEPALIVE, self._key(pair))
         context.timers.clear_all(self._key(pair))
+        if kept_at is not None and self._mapping is not None:
+            # another of them sees to it
+            self.keep_mapping(kept_at - self._phase2.nat_keepalive, *self._mapping)
         context.emit(Remove(pair.inbound.spi, Direction.IN))
         if pair.sending:
             context.emit(Remove(pair.outbound.spi, Direction.OUT))
@@ -229,16 +248,19 @@ class Pairs:
         detail: str = "",
     ) -> None:
         """A pair ends. If it was the tunnel's last, the tunnel is down."""
+        if not any(each is pair for each in tunnel.pairs):
+            # it went with the one before it
+            return
         if tell:
             self.tell_deleted(pair, later=cause is not Cause.LIFETIME)
         self.remove(tunnel, pair)
         self._context.emit(SaDeleted(tunnel.name, pair.name, by, cause))
         if not pair.sending or self._carried_on(now, tunnel):
             return
-        if tunnel.pairs:
-            # the rest is on its way out, and the peer knows it
-            self.drop(now, tunnel, tunnel.pairs[-1], cause, tell=False, by=by, detail=detail)
-            return
+        for rest in list(tunnel.pairs):
+            # it is on its way out, and the peer knows it
+            self.remove(tunnel, rest)
+            self._context.emit(SaDeleted(tunnel.name, rest.name, by, cause))
         self._context.emit(TunnelDown(tunnel.name, cause, detail or DOWN_WORDS.get(cause, "")))
         if cause in (Cause.OPERATOR, Cause.SHUTDOWN):
             return
@@ -403,6 +425,8 @@ class Pairs:
                 self._switch(now, tunnel, pair)
             case Timer.DROP_OLD:
                 self._drop_old(now, tunnel, pair)
+            case Timer.NAT_KEEPALIVE:
+                self._keep_mapping(now)
             case Timer.EXPIRE:
                 self.drop(now, tunnel, pair, Cause.LIFETIME)
         return True

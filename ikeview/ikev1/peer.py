@@ -9,7 +9,7 @@ from ikeview.core.outputs import Move, Send, Spot
 from ikeview.core.refusals import Discard
 from ikeview.core.specs import Address, PeerSpec, Start
 from ikeview.core.timers import Timer
-from ikeview.ikev1 import informational
+from ikeview.ikev1 import informational, lifetimes
 from ikeview.ikev1.admission import Admission
 from ikeview.ikev1.authentication import Candidate, Proof
 from ikeview.ikev1.clients import Clients
@@ -211,6 +211,8 @@ class Peer:
             self._protected_early(now, arrival, header)
             return
         chain = sa.hear(header, arrival.data)
+        if not sa.bearable(now, self._context.policy):
+            raise Discard(DropReason.TOO_MANY, "Informational")
         self.authentic(now, sa, arrival, alive=not self.keepalive.stale(sa, chain))
         for delete in chain.all(Delete):
             if delete.protocol == ProtocolId.ESP:
@@ -253,6 +255,9 @@ class Peer:
                 if not self.keepalive.answered(now, sa, notify):
                     raise Discard(DropReason.PROBE_SEQUENCE)
                 return
+            case NotifyType.RESPONDER_LIFETIME:
+                self._shortened(now, sa, notify)
+                return
             case NotifyType.INITIAL_CONTACT:
                 if sa.admitted:
                     self.phase1.contact(now, sa.phase1.run.begun)
@@ -262,6 +267,18 @@ class Peer:
         label = notify_label(notify.kind)
         exchange = self.phase2.refused(now, sa, notify, label) if is_error(notify.kind) else ""
         self._context.emit(NotifyTaken(self.spec.name, exchange, label, True))
+
+    def _shortened(self, now: float, sa: IsakmpSa, notify: Notify) -> None:
+        life = lifetimes.read(notify)
+        if life is None:
+            return
+        about = notify.spi.hex()
+        if notify.protocol == ProtocolId.ISAKMP:
+            about = str(sa.cookies)
+            self.phase1.shortened(now, sa, life)
+        elif not self.phase2.pairs.shortened(now, notify.spi, life):
+            return
+        self._context.emit(lifetimes.told(self.spec.name, about, life))
 
     def _unprotected(self, now: float, arrival: Arrival, header: Header) -> None:
         """In clear: anybody may have sent it. A hint while Main Mode runs, nothing afterwards."""
@@ -301,16 +318,26 @@ class Peer:
         self.phase2.pairs.heard(now)
         self._context.timers.clear(Timer.RESEND, sa.phase1.key)
         if arrival.remote != sa.remote and arrival.floated == sa.floated:
-            self._moved(sa, arrival.remote)
+            self._moved(now, sa, arrival.remote)
 
     def esp_seen(self, now: float, remote: Spot) -> None:
         """An authentic ESP packet came from another place: NAT has moved the peer (RFC 3947 section 6)."""
         sa = self.phase1.current
         if sa is not None and sa.floated and sa.remote != remote:
             self.keepalive.esp_alive(now)
-            self._moved(sa, remote)
+            self._moved(now, sa, remote)
 
-    def _moved(self, sa: IsakmpSa, remote: Spot) -> None:
+    def _moved(self, now: float, sa: IsakmpSa, remote: Spot) -> None:
+        """The peer has been seen elsewhere, beyond doubt and replay. It is followed, but not at every packet; and never
+        by an end that is behind a NAT itself while the peer is not: then it cannot have moved (RFC 3947 section 6)."""
+        if sa.nat.found and sa.nat.here and not sa.nat.there:
+            return
+        if now < sa.moved_at + self._context.policy.move_least:
+            sa.moving_to = remote
+            self._context.timers.set(Timer.FOLLOW, sa.key, sa.moved_at + self._context.policy.move_least)
+            return
+        self._context.timers.clear(Timer.FOLLOW, sa.key)
+        sa.moved_at, sa.moving_to = now, None
         old, sa.remote = sa.remote, remote
         self.address = remote.host
         for quick in sa.quick_modes.values():
@@ -324,7 +351,7 @@ class Peer:
         """Phase 1 is up: what waited for it goes on."""
         self.address = sa.remote.host
         self.keepalive.alive(now)
-        self.phase2.resume(now, sa)
+        self.phase2.phase1_established(now, sa)
         self.keepalive.stalls.phase1_established(now)
         self.whereabouts.phase1_established(now, sa)
 
@@ -395,6 +422,10 @@ class Peer:
                 self.whereabouts.fire(now, timer)
             case Timer.MEMBER:
                 self.clients.look(now, subject)
+            case Timer.FOLLOW:
+                for sa in self.phase1.sas:
+                    if str(sa.cookies) == subject and sa.moving_to not in (None, sa.remote):
+                        self._moved(now, sa, sa.moving_to)
             case _:
                 self._fire(now, timer, subject)
 

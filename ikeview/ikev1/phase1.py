@@ -24,11 +24,13 @@ from ikeview.core.runner import Run, Took
 from ikeview.core.specs import Address, Role
 from ikeview.core.timers import Timer
 from ikeview.crypto.certificates import Judged
-from ikeview.ikev1 import aggressive_mode, informational, main_mode
+from ikeview.ikev1 import aggressive_mode, informational, lifetimes, main_mode
 from ikeview.ikev1.authentication import Candidate, candidate_of, name_text, narrowest_first
 from ikeview.ikev1.isakmp_sa import IsakmpSa
 from ikeview.ikev1.keys import Cookies
+from ikeview.ikev1.lifetimes import ResponderLifetime
 from ikeview.ikev1.nat import AGGRESSIVE_ROWS, MAIN_MODE_ROWS, NatTraversal
+from ikeview.ikev1.offers import Life
 from ikeview.ikev1.phase1_riders import CertificateRequests, InitialContact
 from ikeview.ikev1.phase1_steps import Authenticated, Setup
 from ikeview.ikev1.vendor_ids import VendorIds, ours_for
@@ -162,7 +164,10 @@ class Phase1s:
         return Run(
             context.new_exchange(), exchange.variant(scheme.initiator, scheme.responder), role, cookies, 0, setup,
             now=now, policy=context.policy,
-            riders=(VendorIds(ours_for(spec)), nat, CertificateRequests(role), InitialContact(self._alone)),
+            riders=(
+                VendorIds(ours_for(spec)), nat, CertificateRequests(role), InitialContact(self._alone),
+                ResponderLifetime(role, spec.lifetime),
+            ),
         )
 
     def _alone(self) -> bool:
@@ -362,8 +367,8 @@ class Phase1s:
         spec = owner.spec
         chosen, nat, vendors = result.secured.chosen, _nat(run), _vendors(run)
         policy = context.policy
-        lifetime = min(spec.lifetime, chosen.offer.life.seconds or spec.lifetime, policy.lifetime_most)
-        lifetime = max(lifetime, min(policy.lifetime_least, spec.lifetime))
+        notified = next(each for each in run.riders if isinstance(each, ResponderLifetime)).notified
+        lifetime = owner.phase1._lifetime(lifetimes.shorter(chosen.offer.life, notified or Life()))
         sa = IsakmpSa(
             self._peer.spec.name, chosen.cookies, run.role, result.secured.keys, run.channel.iv, negotiation.local,
             negotiation.remote, negotiation.floated, nat, vendors, result.proved.candidate, result.remote_id, now,
@@ -374,6 +379,8 @@ class Phase1s:
         self.negotiations.pop(sa.our_cookie, None)
         self._leave_half_open(negotiation)
         self.sas.append(sa)
+        if notified is not None:
+            context.emit(lifetimes.told(spec.name, str(sa.cookies), notified))
         context.timers.set(Timer.EXPIRE_PHASE1, sa.key, now + lifetime)
         if nat.found and nat.here:
             context.timers.set(Timer.NAT_KEEPALIVE, sa.key, now + spec.nat_keepalive)
@@ -385,6 +392,28 @@ class Phase1s:
             context.emit(certificate_taken(spec.name, run.ident, result.judged))
         owner.phase1.adopt(sa, self._peer)
         owner.admission.begin(now, sa)
+
+    def _lifetime(self, life: Life) -> float:
+        """The shorter of both ends' counts, within reason."""
+        policy, ours = self._context.policy, self._peer.spec.lifetime
+        lifetime = min(ours, life.seconds or ours, policy.lifetime_most)
+        return max(lifetime, min(policy.lifetime_least, ours))
+
+    def shortened(self, now: float, sa: IsakmpSa, life: Life) -> None:
+        """The peer ends it earlier, and so do we (RFC 2407 section 4.6.3.1)."""
+        lifetime, timers = self._lifetime(life), self._context.timers
+        if lifetime >= sa.lifetime:
+            return
+        sa.lifetime = lifetime
+        timers.set(Timer.EXPIRE_PHASE1, sa.key, max(now, sa.established_at + lifetime))
+        if timers.get(Timer.RENEW, sa.key) is not None:
+            timers.set(Timer.RENEW, sa.key, now + self._renews_in(now, sa))
+
+    def _renews_in(self, now: float, sa: IsakmpSa) -> float:
+        policy = self._context.policy
+        margin = policy.renew_margin if sa.role is Role.INITIATOR else policy.renew_margin_responder
+        share = margin - 0.05 * self._context.entropy.fraction("renew")
+        return max(0.0, sa.established_at + sa.lifetime * share - now)
 
     def adopt(self, sa: IsakmpSa, holder: "Peer") -> None:
         """An ISAKMP SA that another peer of the configuration holds turns out to be ours."""
@@ -404,13 +433,12 @@ class Phase1s:
     def established(self, now: float, sa: IsakmpSa) -> None:
         """All that was asked for has been done: the ISAKMP SA is used from now on."""
         context, spec, run = self._context, self._peer.spec, sa.phase1.run
-        policy, timers = context.policy, context.timers
+        timers = context.timers
         replaced = self.newest
         sa.admitted = True
         self._attempt = 0
-        margin = policy.renew_margin if sa.role is Role.INITIATOR else policy.renew_margin_responder
         left = sa.established_at + sa.lifetime - now
-        renews_in = max(0.0, sa.lifetime * (margin - 0.05 * context.entropy.fraction("renew")) - sa.lifetime + left)
+        renews_in = self._renews_in(now, sa)
         context.emit(
             Phase1Established(
                 spec.name, str(sa.cookies), run.ident, str(sa.role), run.exchange.name, str(sa.local), str(sa.remote),
@@ -433,16 +461,23 @@ class Phase1s:
                 self.drop(now, old, Cause.NOT_UNIQUE)
 
     def _supersede(self, now: float, newest: IsakmpSa) -> None:
-        """Older SAs give way. Only the initiator of the newest deletes them, and only those that were there before it
-        began: were both ends to delete what is old to them after two Main Modes have crossed, nothing would be left."""
-        context = self._context
+        """Older SAs give way, and the initiator of the newest deletes them. Of two that have crossed both ends keep the
+        same one, and the initiator of the other deletes that: were both ends to delete what is old to them, nothing
+        would be left."""
+        context, policy = self._context, self._context.policy
         for old in [each for each in self.sas if each is not newest]:
-            if not old.superseded:
-                old.superseded = True
-                context.timers.clear(Timer.RENEW, old.key)
-            crossed = old.established_at > newest.phase1.run.begun
-            if newest.role is Role.INITIATOR and not crossed:
-                context.timers.set(Timer.DROP_PHASE1, old.key, now + context.policy.old_sa_initiator)
+            crossed = old.crossed(newest)
+            goes, stays = (newest, old) if crossed and old.precedes(newest) else (old, newest)
+            if stays.superseded:
+                continue
+            if not goes.superseded:
+                goes.superseded = True
+                context.timers.clear(Timer.RENEW, goes.key)
+            if crossed and goes.role is Role.INITIATOR:
+                # the peer may not have the last message of the other one yet
+                context.timers.set(Timer.DROP_PHASE1, goes.key, now + policy.old_sa_patience)
+            elif not crossed and stays.role is Role.INITIATOR:
+                context.timers.set(Timer.DROP_PHASE1, goes.key, now + policy.old_sa_initiator)
         for old in [each for each in self.sas if each.superseded][: -context.policy.superseded_phase1s]:
             self.drop(now, old, Cause.REPLACED)
 
@@ -478,7 +513,8 @@ class Phase1s:
             case Timer.DROP_PHASE1:
                 self.drop(now, sa, Cause.REPLACED)
             case Timer.NAT_KEEPALIVE:
-                self._context.emit(SendKeepalive(sa.local, sa.remote))
+                if not sa.superseded:
+                    self._context.emit(SendKeepalive(sa.local, sa.remote))
                 self._context.timers.set(timer, sa.key, now + self._peer.spec.nat_keepalive)
             case Timer.PROBE:
                 self._peer.keepalive.fire(now, sa)
@@ -504,10 +540,22 @@ class Phase1s:
                 each.fail(now, None, cause, f"the ISAKMP SA has ended: {cause}")
         if sa.admitted:
             self._context.emit(Phase1Deleted(self._peer.spec.name, str(sa.cookies), cause))
+        if self.newest is None:
+            self._revive(now)
+        if sa.nat.found and sa.nat.here and not self.sas:
+            self._peer.phase2.pairs.keep_mapping(now, sa.local, sa.remote)
         self._peer.admission.ended(now, sa)
         if not sa.admitted and sa.role is Role.INITIATOR and cause not in (Cause.OPERATOR, Cause.SHUTDOWN):
             why = detail or f"phase 1 ended before {sa.awaits} was over: {cause}"
             self._peer.phase1_failed(now, cause, why)
+
+    def _revive(self, now: float) -> None:
+        """The one that has taken over is gone: an older one is used again."""
+        left = [each for each in self.sas if each.admitted]
+        if left:
+            left[-1].superseded = False
+            self._context.timers.clear(Timer.DROP_PHASE1, left[-1].key)
+            self._context.timers.set(Timer.RENEW, left[-1].key, now + self._renews_in(now, left[-1]))
 
     def abandon(self, now: float, cause: Cause) -> None:
         """Give up what is under way."""

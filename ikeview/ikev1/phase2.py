@@ -64,6 +64,11 @@ class Phase2s:
         """Where the peer takes ESP in UDP."""
         return self._peer.remote_nat_port
 
+    @property
+    def nat_keepalive(self) -> float:
+        """Seconds from one to the next."""
+        return self._peer.spec.nat_keepalive
+
     def _key(self, subject: str) -> tuple[str, str]:
         return self._peer.spec.name, subject
 
@@ -100,6 +105,16 @@ class Phase2s:
         for tunnel in self.tunnels.values():
             if tunnel.pending and not self.negotiating(tunnel):
                 self._begin(now, sa, tunnel)
+
+    def phase1_established(self, now: float, sa: IsakmpSa) -> None:
+        """What waited for it goes on, and what should have been rekeyed while there was none: only the peer may have
+        been able to begin it."""
+        self.resume(now, sa)
+        for tunnel in self.tunnels.values():
+            current = tunnel.current
+            waits = self._context.timers.get(Timer.RETRY, self._key(tunnel.name)) is not None
+            if current is not None and current.rekeys_at <= now < current.expires_at and not waits:
+                self.attempt(now, tunnel, "rekey: time")
 
     def failed(self, now: float, tunnel: Tunnel, cause: Cause, detail: str) -> None:
         """An attempt came to nothing: tell, and try again later if the tunnel shall be up."""

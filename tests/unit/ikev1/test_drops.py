@@ -15,6 +15,7 @@ from ikeview.wire.header import HEADER_SIZE, VERSION, Header
 from ikeview.wire.message import write_chain
 from ikeview.wire.numbers import ExchangeType, Flag, NotifyType, ProtocolId
 from ikeview.wire.payloads import (
+    Delete,
     Fragment,
     HashPayload,
     KeyExchange,
@@ -85,6 +86,16 @@ def refused_before() -> Link:
     some = link(peer={"proposals": phase1("3des-md5-modp768")})
     for data in first_messages(2):
         some.inject(some.right, data)
+    return some
+
+
+def too_many() -> Link:
+    some = link(policy=Policy(informational_burst=3))
+    bring_up(some)
+    sa = peer_of(some.left).phase1.current
+    for number in range(4):
+        delete = Delete.of(ProtocolId.ESP, bytes(4))
+        some.inject(some.right, informational.seal(sa.keys, sa.last_block, sa.cookies, 0x1000 + number, [delete]))
     return some
 
 
@@ -219,6 +230,7 @@ SCENES: dict[DropReason, Callable[[], Link]] = {
     DropReason.PROBE_SEQUENCE: sealed(7, Notify.of(ProtocolId.ISAKMP, NotifyType.R_U_THERE_ACK, b"", bytes(4))),
     DropReason.SWITCHED_OFF: switched_off,
     DropReason.BAD_FRAGMENT: bad_fragment,
+    DropReason.TOO_MANY: too_many,
 }
 
 

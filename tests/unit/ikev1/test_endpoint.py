@@ -121,7 +121,7 @@ def test_a_peer_that_moves_behind_its_nat_is_followed() -> None:
     some, moves = natted()
     some.translate = lambda name, local: Spot(local.host, local.port + 30000) if name == "left" else local
     some.do(some.left, Probe("right"))
-    some.run(1)
+    some.run(1.1)
     assert some.right.last(PeerMoved).new.endswith(":34500")
     assert [(move.old.port, move.new.port) for move in moves] == [(24500, 34500)]
     assert some.wire[-1].send.remote.port == 34500
@@ -129,6 +129,33 @@ def test_a_peer_that_moves_behind_its_nat_is_followed() -> None:
     (spi,) = some.right.inbound
     some.do(some.right, PeerSeen(spi, Spot(some.left.address, 44500)))
     assert moves[-1].new.port == 44500
+    assert_lawful(some)
+
+
+def test_a_peer_that_moves_all_the_time_is_followed_once_a_second() -> None:
+    some, moves = natted()
+    (spi,) = some.right.inbound
+    some.run(2)
+    for number in range(100):
+        some.do(some.right, PeerSeen(spi, Spot(some.left.address, 40000 + number)))
+        some.run(0.05)
+    assert 5 <= len(moves) <= 6
+    some.run(1)
+    # where it was seen last it is followed to in the end
+    assert moves[-1].new.port == 40099
+    assert some.right.last(PeerMoved).new.endswith(":40099")
+    assert_lawful(some)
+
+
+def test_an_end_behind_nat_does_not_follow_a_peer_that_is_not() -> None:
+    some = link()
+    some.translate = lambda name, local: Spot(local.host, local.port + 20000) if name == "left" else local
+    bring_up(some)
+    some.run(2)
+    (spi,) = some.left.inbound
+    some.do(some.left, PeerSeen(spi, Spot(ip_address("198.51.100.66"), 4500)))
+    some.run(2)
+    assert not some.left.of(PeerMoved)
     assert_lawful(some)
 
 

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from ikeview.core.facts import MessageDropped, NatFound, Phase1Established, TunnelDown
-from ikeview.core.outputs import Spot
+from ikeview.core.facts import Cause, MessageDropped, NatFound, Phase1Established, TunnelDown
+from ikeview.core.orders import RenewPhase1
+from ikeview.core.outputs import SendKeepalive, Spot
 from ikeview.ikev1.nat import VERSIONS
 from ikeview.wire.numbers import EspAttribute, ExchangeType
 from ikeview.wire.payloads import NatDetection, VendorId
 from ikeview.wire.sa import SecurityAssociation
 from tests.support.ladder_dsl import Tap
-from tests.support.laws import assert_lawful, assert_nothing_left, bring_up, tear_down
+from tests.support.laws import assert_lawful, assert_nothing_left, assert_tidy, bring_up, peer_of, tear_down
 from tests.support.link import Link, Sent, Verdict
 from tests.support.scenes import link
 
@@ -118,3 +119,68 @@ def test_the_vendor_id_of_a_version_is_answered_with_that_one_alone() -> None:
     bring_up(some)
     answers = [each.data for sent, _, chain in tap.opened[:2] if sent.sender == "right" for each in chain.all(VendorId)]
     assert [version.name for version in VERSIONS if version.vendor_id in answers] == ["draft 03"]
+
+
+# -- keepalives (RFC 3948 section 4) ---------------------------------------------------------------------------------
+
+
+def keepalives(some: Link) -> list[tuple[str, float, int]]:
+    """Who sends keepalives, when, and to which port, from now on."""
+    seen: list[tuple[str, float, int]] = []
+    inner = some._carry_out
+
+    def carry_out(end: Any, item: Any) -> None:
+        if isinstance(item, SendKeepalive):
+            seen.append((end.name, some.now, item.remote.port))
+        inner(end, item)
+
+    some._carry_out = carry_out  # type: ignore[method-assign]
+    return seen
+
+
+def test_only_the_end_behind_the_nat_keeps_it_open() -> None:
+    some = link(peer={"lifetime": 7200.0})
+    behind_nat(some)
+    bring_up(some)
+    seen = keepalives(some)
+    some.run(61)
+    assert {(name, port) for name, _, port in seen} == {("left", 4500)}
+    assert len(seen) == 3
+    # a renewed phase 1 does not double them
+    some.do(some.left, RenewPhase1("right"))
+    seen.clear()
+    some.run(60)
+    assert len(seen) in (2, 3)
+
+
+@pytest.mark.parametrize("force", ["left", "right"])
+def test_a_claimed_nat_needs_no_keepalives(force: str) -> None:
+    forced: dict[str, Any] = {"nat_traversal": "force"}
+    some = link(left=forced if force == "left" else None, right=forced if force == "right" else None)
+    bring_up(some)
+    seen = keepalives(some)
+    some.run(120)
+    assert not seen
+
+
+def test_without_a_phase_1_they_go_on_while_esp_does() -> None:
+    some = link(tunnels=2)
+    behind_nat(some)
+    bring_up(some)
+    bring_up(some, number=2)
+    sa = peer_of(some.left).phase1.current
+    peer_of(some.left).phase1.drop(some.now, sa, Cause.LIFETIME)
+    some._drain(some.left)
+    seen = keepalives(some)
+    some.run(100)
+    assert [name for name, _, _ in seen] == ["left"] * 5
+    # one pair ends: another sees to it
+    first = next(iter(peer_of(some.left).tunnels["right/lan1"].pairs))
+    peer_of(some.left).phase2.pairs.drop(some.now, peer_of(some.left).tunnels["right/lan1"], first, Cause.LIFETIME)
+    some._drain(some.left)
+    seen.clear()
+    some.run(60)
+    # meanwhile the tunnel that is down has brought a new phase 1, which does it by itself
+    assert len(seen) in (2, 3)
+    assert peer_of(some.left).phase1.current is not None
+    assert_tidy(some.left)

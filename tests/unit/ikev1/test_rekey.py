@@ -263,10 +263,16 @@ def test_the_shorter_byte_lifetime_counts_at_both_ends() -> None:
     assert some.left.last(SaInstalled).lifebytes == some.right.last(SaInstalled).lifebytes == 5_000_000
 
 
-def test_the_shorter_phase_1_lifetime_counts_at_the_responder() -> None:
+def test_the_shorter_phase_1_lifetime_counts_at_both_ends() -> None:
     some, _ = up(left={"lifetime": 7200.0}, right={"lifetime": 3600.0})
-    assert some.left.last(Phase1Established).lifetime == 7200.0
-    assert some.right.last(Phase1Established).lifetime == 3600.0
+    assert some.left.last(Phase1Established).lifetime == pytest.approx(3600.0)
+    assert some.right.last(Phase1Established).lifetime == pytest.approx(3600.0)
+    told = some.left.last(LifetimeNotified)
+    assert (told.about, told.seconds) == (some.left.last(Phase1Established).cookies, 3600.0)
+    assert not some.right.of(LifetimeNotified)
+    some, _ = up(left={"lifetime": 3600.0}, right={"lifetime": 7200.0})
+    assert some.right.last(Phase1Established).lifetime == pytest.approx(3600.0)
+    assert not some.left.of(LifetimeNotified)
 
 
 def test_a_lifetime_of_a_second_is_not_followed() -> None:
