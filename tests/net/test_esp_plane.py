@@ -281,6 +281,11 @@ def test_an_assigned_address(boxes: tuple[Box, Box], address: str, target: str, 
     assert pings(right, address, "-I", target)
     carried = left.order("count")["in"]
     assert carried == 6 * (84 if size == 32 else 104)
+    # taken back and given again, without another word about the tunnel
+    left.order(f"release {address}")
+    assert not pings(left, target, count=1)
+    left.order(f"assign {address}")
+    assert pings(left, target)
     # another one later, as after a phase 1 that was made anew
     other = address[:-1] + "9"
     left.order(f"assign {other}")

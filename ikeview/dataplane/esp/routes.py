@@ -193,7 +193,7 @@ class Routes:
         """Removes what a killed run has left. Raises ``PlaneRefused``."""
         self._device = device
         self._users: Counter[Route | Rule] = Counter()
-        self._tunnels: dict[str, list[Route | Rule]] = {}
+        self._tunnels: dict[str, tuple[TunnelSpec, list[Route | Rule]]] = {}
         self._netlink = Netlink()
         try:
             self._remove_leftovers()
@@ -212,7 +212,7 @@ class Routes:
             own, assigned = self._own_address(tunnel.local.network)
             for need in wanted(tunnel, self._device, own, assigned=assigned):
                 if not self._users[need]:
-                    self._netlink.create(_NEW_ROUTE if isinstance(need, Route) else _NEW_RULE, need.message())
+                    self._create(need)
                 self._users[need] += 1
                 done.append(need)
         except OSError as error:
@@ -220,15 +220,44 @@ class Routes:
             raise PlaneRefused(
                 f"the route to {tunnel.remote.network} for {tunnel.full_name} cannot be made: {error.strerror}"
             ) from error
-        self._tunnels[tunnel.full_name] = done
+        self._tunnels[tunnel.full_name] = tunnel, done
+
+    def refresh(self, address: Address) -> None:
+        """An address has come to the device or gone from it, and with it the routes that named it as source: made again
+        for what the tunnels find now. What blocks stays meanwhile. Raises ``PlaneRefused``."""
+        for name, (tunnel, before) in self._tunnels.items():
+            if address not in tunnel.local.network:
+                continue
+            own, assigned = self._own_address(tunnel.local.network)
+            needs = wanted(tunnel, self._device, own, assigned=assigned)
+            try:
+                for need in needs:
+                    if isinstance(need, Route) and need.device:
+                        # whatever source it names
+                        self._delete(_DELETE_ROUTE, replace(need, preferred=None).message())
+                        self._create(need)
+                    elif need not in before:
+                        if not self._users[need]:
+                            self._create(need)
+                        self._users[need] += 1
+            except OSError as error:
+                raise PlaneRefused(
+                    f"the route to {tunnel.remote.network} for {name} cannot be made: {error.strerror}"
+                ) from error
+            self._undo([need for need in before if need not in needs])
+            self._tunnels[name] = tunnel, needs
+
+    def _create(self, need: Route | Rule) -> None:
+        self._netlink.create(_NEW_ROUTE if isinstance(need, Route) else _NEW_RULE, need.message())
 
     def drop(self, tunnel: TunnelSpec) -> None:
         """Give the tunnel's traffic back."""
-        self._undo(self._tunnels.pop(tunnel.full_name, []))
+        _, needs = self._tunnels.pop(tunnel.full_name, (tunnel, []))
+        self._undo(needs)
 
     def close(self) -> None:
         """Undo everything."""
-        for needs in self._tunnels.values():
+        for _, needs in self._tunnels.values():
             self._undo(needs)
         self._tunnels.clear()
         self._netlink.close()

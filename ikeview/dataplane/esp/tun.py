@@ -68,13 +68,17 @@ class TunDevice:
 
     def add_address(self, address: Address) -> None:
         """Give the system an address. Raises ``PlaneRefused``."""
-        if self._addresses is not None:
+        if self._addresses is not None and self._routes is not None:
             self._addresses.add(address)
+            self._routes.refresh(address)
 
     def remove_address(self, address: Address) -> None:
         """Take it away again."""
-        if self._addresses is not None:
+        if self._addresses is not None and self._routes is not None:
             self._addresses.remove(address)
+            # a tunnel that has lost its way is blocked
+            with contextlib.suppress(PlaneRefused):
+                self._routes.refresh(address)
 
     def close(self) -> None:
         """Undo routes and rules, then addresses and the device."""
