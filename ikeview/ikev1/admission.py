@@ -168,7 +168,8 @@ class Admission:
 
     def _negotiation(self, sa: IsakmpSa, run: Run, why: str) -> Negotiation:
         negotiation = Negotiation(
-            self._context, sa.peer, "", run, sa.local, sa.remote, floated=sa.floated, why=why, local_id=str(sa.local_id)
+            self._context, sa.peer, "", run, sa.local, sa.remote, floated=sa.floated, why=why,
+            local_id=str(sa.local_id), fragmentation=sa.fragmentation,
         )
         sa.transactions[run.message_id] = negotiation
         return negotiation

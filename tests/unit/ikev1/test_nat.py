@@ -184,3 +184,27 @@ def test_without_a_phase_1_they_go_on_while_esp_does() -> None:
     assert len(seen) in (2, 3)
     assert peer_of(some.left).phase1.current is not None
     assert_tidy(some.left)
+
+
+AGGRESSIVE: dict[str, Any] = {"mode": "aggressive", "aggressive_psk": True}
+
+
+@pytest.mark.parametrize("versions", [(0, 1, 2, 3), (1,), (2,), (3,)])
+@pytest.mark.parametrize("where", ["nobody", "left", "forced"])
+def test_aggressive_mode_detects_it_in_its_second_and_third_message(versions: tuple[int, ...], where: str) -> None:
+    force: dict[str, Any] = {"nat_traversal": "force"} if where == "forced" else {}
+    some = link(peer=AGGRESSIVE, left=force)
+    if where == "left":
+        behind_nat(some)
+    left_speaks(some, *versions)
+    tap = Tap(some)
+    bring_up(some)
+    rows = [(sent.sender, len(chain.all(NatDetection))) for sent, _, chain in tap.opened[:3]]
+    assert rows == [("left", 0), ("right", 2), ("left", 2)]
+    found = some.right.last(NatFound)
+    assert (found.here, found.there) == (False, where != "nobody")
+    assert tap.opened[2][0].send.floated is (where != "nobody")
+    assert all(half.encapsulated is (where != "nobody") for half in some.right.outbound.values())
+    assert_lawful(some)
+    tear_down(some)
+    assert_nothing_left(some)
