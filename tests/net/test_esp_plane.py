@@ -309,6 +309,20 @@ def test_an_assigned_address(boxes: tuple[Box, Box], address: str, target: str, 
     assert (left.state(), right.state()) == before
 
 
+def test_the_last_assigned_address_takes_no_routes_along(boxes: tuple[Box, Box]) -> None:
+    """The kernel takes all routes from a device that loses its last IPv4 address: other tunnels would be cut off."""
+    left, _ = boxes
+    before = left.state()
+    left.start("10.99.0.1", "10.99.0.2", "aes256gcm16", "10.1.0.0/24=10.2.0.0/24")
+    left.order("assign 10.9.0.7")
+    left.run("ip", "route", "add", "10.77.0.0/24", "dev", "ikeview0")
+    left.order("release 10.9.0.7")
+    assert "10.9.0.7" not in left.run("ip", "addr", "show", "dev", "ikeview0")
+    assert "10.77.0.0/24" in left.run("ip", "route", "show", "dev", "ikeview0")
+    left.stop()
+    assert left.state() == before
+
+
 def test_a_tunnel_that_is_down_holds_its_traffic(boxes: tuple[Box, Box]) -> None:
     """The other end is reachable in clear too, so that a leak would show as an answer."""
     left, right = boxes
