@@ -10,6 +10,7 @@ from tests.support.namespaces import Namespace
 
 _ETH_P_ALL = 3
 _SO_TIMESTAMPNS = 35
+_SO_RCVBUFFORCE = 33
 _PACKET_OUTGOING = 4
 _STAMP = struct.Struct("@qq")
 _NON_ESP_MARKER = bytes(4)
@@ -30,6 +31,8 @@ class Capture:
         self.frames: list[Frame] = []
         self._socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        # what comes while this process has no turn must not be missed
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 24)
         self._socket.bind((device, 0))
         self._socket.settimeout(0.05)
         self._ending = threading.Event()
