@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from ikeview.core.entropy import Entropy
 from ikeview.core.facts import Fact
+from ikeview.core.openings import Openings
 from ikeview.core.outputs import Output
 from ikeview.core.places import Places
 from ikeview.core.policy import Policy
@@ -53,7 +54,11 @@ class Context:
     """Negotiations over all peers in which we are the responder and the peer is not authenticated yet."""
     spares: dict[Group, KeyPair] = field(default_factory=dict)
     """Key pairs made while there was nothing else to do, each used once."""
+    openings: Openings = field(init=False)
     _exchanges: int = 0
+
+    def __post_init__(self) -> None:
+        self.openings = Openings(self.policy, self.timers)
 
     def emit(self, item: Output | Fact) -> None:
         """Say or ask for something."""

@@ -226,6 +226,9 @@ class Endpoint:
             if due is None:
                 return
             timer, (peer, subject) = due
+            if timer is Timer.OPENING:
+                self._context.openings.tick(now)
+                continue
             if timer is Timer.TELL_DROPS:
                 self._tell_drops()
                 continue

@@ -236,6 +236,7 @@ class Negotiation:
         self._context.timers.clear(Timer.RESEND, self.key)
         self._context.timers.clear(Timer.GIVE_UP, self.key)
         self._context.timers.clear(Timer.HALF_OPEN, self.key)
+        self._context.openings.over(now, self.peer)
         self._context.emit(ExchangeFinished(self.run.ident, now - self.run.begun, outcome))
 
     def fail(self, now: float, abort: Abort | None = None, cause: Cause = Cause.NO_ANSWER, detail: str = "") -> Verdict:
@@ -253,6 +254,7 @@ class Negotiation:
         self._finished = True
         self.verdict = verdict
         self._context.timers.clear_all(self.key)
+        self._context.openings.over(now, self.peer)
         self._context.emit(
             ExchangeFailed(
                 self.run.ident, self.run.position, now - self.run.begun, verdict.cause, verdict.sentence, verdict.hints,

@@ -23,6 +23,11 @@ class Policy:
     end a negotiation at once, but most are honest and the operator waits."""
     answered_duplicates: int = 12
     """How often one stored reply is sent again: as often as a peer like us resends."""
+    openings: int = 48
+    """Phase 1s of ours that begin at once: that many cost a slow machine half a second, before anything is sent again.
+    """
+    opening_patience: float = 0.5
+    """One that takes longer waits for its peer, not for us: another may begin."""
     half_open_life: float = 30.0
     """A responder forgets a phase 1 that has not come to an end by then: a little longer than an initiator tries."""
     half_open_for_peer: int = 5

@@ -9,6 +9,7 @@ class Timer(StrEnum):
 
     TELL_DROPS = "tell of dropped datagrams"
     PREPARE = "make a key pair ahead of its use"
+    OPENING = "begin with the next peer"
     RESEND = "send the message again"
     GIVE_UP = "give the negotiation up"
     HALF_OPEN = "forget the half-open negotiation"

@@ -115,7 +115,12 @@ class Phase1s:
             )
             return
         self._locating = why
-        self._peer.whereabouts.ask()
+        self._context.openings.ask(now, spec.name, self._open)
+
+    def _open(self) -> None:
+        """There is room for one more."""
+        if self._locating:
+            self._peer.whereabouts.ask()
 
     def located(self, now: float, event: Located) -> None:
         """We know where the peer is, or that we cannot know."""
@@ -560,6 +565,7 @@ class Phase1s:
     def abandon(self, now: float, cause: Cause) -> None:
         """Give up what is under way."""
         self._locating = ""
+        self._context.openings.cancel(self._peer.spec.name)
         for negotiation in list(self.negotiations.values()):
             self._end(now, negotiation, cause=cause)
 

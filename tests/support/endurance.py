@@ -27,7 +27,9 @@ HUB, INNER, PUBLIC = IPv4Address("198.51.100.1"), IPv4Address("192.168.1.10"), I
 PATIENT = KeepaliveSpec("dpd", interval=60.0, timeout=120.0, action="restart")
 HASTY = KeepaliveSpec("dpd", interval=10.0, timeout=30.0, action="restart")
 """As configured by default. At 20% loss it holds the peer for dead now and then, and the tunnel must survive that."""
-LONGEST_DOWN, LONGEST_ALONE = 30.0, 900.0
+LONGEST_DOWN = 30.0
+LONGEST_ALONE = HOUR
+"""A Delete may be lost for good, and then the half SA that it was about ends with its lifetime and no later."""
 _RECALLED = 60
 
 
