@@ -9,6 +9,7 @@ status is 1.
 
 import argparse
 import multiprocessing
+import resource
 import sys
 import time
 from collections import Counter
@@ -39,11 +40,15 @@ def main() -> int:
             told += result.told
             packets += result.packets
             _print(result, asked.each)
+        pool.close()
+        pool.join()
     seconds = time.perf_counter() - begun
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime
     downs = [each for result in results for each in result.downs]
     days = asked.each * len(results)
     print(f"\n{days:g} tunnel-days in {seconds:.0f} s on {asked.processes} processes "
-          f"({seconds * asked.processes / days * 1000:.0f} ms a day)")
+          f"({cpu:.0f} s of CPU, {cpu / days * 1000:.0f} ms a day)")
     print(", ".join(f"{told[name]} {name}" for name in _TOLD))
     print("packets: " + ", ".join(f"{count} {name}" for name, count in sorted(packets.items())))
     print(f"outages: {len(downs)}, the longest {max(downs, default=0.0):.1f} s (at most {LONGEST_DOWN:g}), "

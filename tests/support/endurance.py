@@ -28,8 +28,9 @@ PATIENT = KeepaliveSpec("dpd", interval=60.0, timeout=120.0, action="restart")
 HASTY = KeepaliveSpec("dpd", interval=10.0, timeout=30.0, action="restart")
 """As configured by default. At 20% loss it holds the peer for dead now and then, and the tunnel must survive that."""
 LONGEST_DOWN = 30.0
-LONGEST_ALONE = HOUR
-"""A Delete may be lost for good, and then the half SA that it was about ends with its lifetime and no later."""
+LONGEST_ALONE = HOUR + 60
+"""A Delete may be lost for good, and of two pairs that crossed both stay until traffic shows which the peer has; such a
+half SA ends with its lifetime and no later."""
 _RECALLED = 60
 
 
