@@ -55,10 +55,11 @@ class Capture:
             if frame.data[12:14] != b"\x08\x00" or len(ip) < 28 or ip[9] != socket.IPPROTO_UDP:
                 continue
             udp = ip[4 * (ip[0] & 15):int.from_bytes(ip[2:4])]
-            port, data = int.from_bytes(udp[2:4]), udp[8:]
-            if port == 4500 and data.startswith(_NON_ESP_MARKER):
+            # behind a NAT one of the two is any
+            ports, data = {int.from_bytes(udp[:2]), int.from_bytes(udp[2:4])}, udp[8:]
+            if 4500 in ports and data.startswith(_NON_ESP_MARKER):
                 found.append((frame, data[4:]))
-            elif port == 500:
+            elif 500 in ports:
                 found.append((frame, data))
         return found
 
