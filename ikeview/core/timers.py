@@ -30,6 +30,7 @@ class Timer(StrEnum):
     MOVE = "begin anew at the peer's new address if the old one is silent"
     TRANSACTION = "give up on XAUTH or mode config"
     FOLLOW = "follow the peer to where it was seen"
+    AFTER_XAUTH = "go on after XAUTH"
     FRAGMENTS = "forget an incomplete message"
     ABANDON = "give up a peer that is held for dead"
     MEMBER = "forget a peer that has gone"

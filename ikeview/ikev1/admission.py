@@ -95,7 +95,8 @@ class Admission:
     def _admit(self, now: float, sa: IsakmpSa) -> None:
         """All is well: the ISAKMP SA goes to its machine, and is used."""
         sa.awaits = Await.NOTHING
-        self._context.timers.clear(Timer.TRANSACTION, sa.key)
+        for timer in (Timer.TRANSACTION, Timer.AFTER_XAUTH):
+            self._context.timers.clear(timer, sa.key)
         try:
             machine = self._peer.clients.machine(now, sa)
         except NotUnique as refusal:
@@ -138,6 +139,11 @@ class Admission:
     def _refuse(self, now: float, sa: IsakmpSa, cause: Cause, detail: str) -> None:
         self._peer.phase1.drop(now, sa, cause, detail=detail)
 
+    def go_on(self, now: float, sa: IsakmpSa) -> None:
+        """The server has had time to take our last word in XAUTH."""
+        if not sa.admitted:
+            self._configure(now, sa)
+
     def late(self, now: float, sa: IsakmpSa) -> None:
         """The patience is over."""
         who = f"{sa.remote} ({sa.remote_id})"
@@ -169,7 +175,7 @@ class Admission:
     def _negotiation(self, sa: IsakmpSa, run: Run, why: str) -> Negotiation:
         negotiation = Negotiation(
             self._context, sa.peer, "", run, sa.local, sa.remote, floated=sa.floated, why=why,
-            local_id=str(sa.local_id), fragmentation=sa.fragmentation,
+            local_id=str(sa.local_id), method=str(sa.candidate.scheme.method), fragmentation=sa.fragmentation,
         )
         sa.transactions[run.message_id] = negotiation
         return negotiation
@@ -331,7 +337,8 @@ class Admission:
         if xauth.status(said) == xauth.OK:
             sa.user = spec.user
             self._context.emit(UserAuthenticated(sa.peer, spec.user, False))
-            self._configure(now, sa)
+            sa.awaits = Await.CONFIG if self._peer.spec.config is not None else Await.NOTHING
+            self._context.timers.set(Timer.AFTER_XAUTH, sa.key, now + self._context.policy.after_xauth)
             return
         text = xauth.message(said)
         why = "the peer does not accept the user or the password" + (f": {text}" if text else "")

@@ -515,6 +515,8 @@ class Phase1s:
                 self.drop(now, sa, Cause.LIFETIME)
             case Timer.TRANSACTION:
                 self._peer.admission.late(now, sa)
+            case Timer.AFTER_XAUTH:
+                self._peer.admission.go_on(now, sa)
             case Timer.DROP_PHASE1:
                 self.drop(now, sa, Cause.REPLACED)
             case Timer.NAT_KEEPALIVE:

@@ -22,6 +22,7 @@ from ikeview.core.facts import (
     UserRefused,
 )
 from ikeview.core.orders import Initiate, RenewPhase1, Terminate
+from ikeview.core.policy import Policy
 from ikeview.core.specs import Method, ModeConfigSpec, Selector, XauthSpec
 from ikeview.crypto.passwords import PasswordHash
 from ikeview.crypto.secret import Secret
@@ -95,6 +96,20 @@ def test_a_wrong_user_or_password_is_told_and_ends_phase_1(user: str, password: 
     assert not peer_of(some.right).phase1.sas
     assert not peer_of(some.left).phase1.sas
     assert some.empty()
+
+
+@pytest.mark.parametrize("config", [False, True])
+def test_the_client_waits_a_moment_before_what_follows(config: bool) -> None:
+    """A server that looks at datagrams in several threads may take what follows first."""
+    some = road(auth_method=Method.XAUTH_PSK) if config else users()
+    for end, spec in ((some.left, CLIENT), (some.right, SERVER)):
+        peer = peer_of(end)
+        peer.spec = replace(peer.spec, xauth=spec)
+    start(some)
+    assert some.left.of(TunnelUp)
+    sent = [each.at for each in some.wire if each.sender == "left" and each.send.data[18] in (6, 32)]
+    # the answer with the password, the last word, and what follows
+    assert sent[2] - sent[1] >= Policy().after_xauth
 
 
 def test_the_password_is_in_no_fact() -> None:
