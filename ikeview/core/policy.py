@@ -39,8 +39,8 @@ class Policy:
     transaction_patience: float = 30.0
     """How long the peer may take to begin XAUTH or mode config, and each of them to come to its end."""
     after_xauth: float = 0.15
-    """The client's pause after its last word in XAUTH: servers that take datagrams in several threads destroy the ISAKMP SA
-    if what follows overtakes it."""
+    """The client's pause after its last word in XAUTH: servers that take datagrams in several threads destroy the
+    ISAKMP SA if what follows overtakes it."""
     members_most: int = 4096
     """Peers that are connected under one configuration at once."""
     member_life: float = 60.0
