@@ -1,5 +1,5 @@
-"""Certificates that must not be taken, as strongSwan sends them: the tunnel does not come up, and ``ikeview explain`` says
-which certificate is not taken and why. And those that must be, by revocation lists that are there.
+"""Certificates that must not be taken, as strongSwan sends them: the tunnel does not come up, and ``ikeview explain``
+says which certificate is not taken and why.
 """
 
 from collections.abc import Iterator
