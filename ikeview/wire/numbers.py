@@ -212,7 +212,7 @@ class UnityAttribute(IntEnum):
 
 
 class NotifyType(IntEnum):
-    """Notify Message Type (RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706)."""
+    """Notify Message Type (RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706, and one of Cisco's)."""
 
     INVALID_PAYLOAD_TYPE = 1
     DOI_NOT_SUPPORTED = 2
@@ -250,6 +250,8 @@ class NotifyType(IntEnum):
     INITIAL_CONTACT = 24578
     R_U_THERE = 36136
     R_U_THERE_ACK = 36137
+    UNITY_LOAD_BALANCE = 40501
+    """Cisco's: speak to another gateway. Shown, never followed."""
 
     @property
     def label(self) -> str:
