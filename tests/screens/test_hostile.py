@@ -30,7 +30,7 @@ async def test_through_every_pane(text, size):
         await settled(pilot)
         for keys in (
             ["j"], ["["], ["tab"], ["tab"], ["tab"], ["v"], ["escape"], ["enter"], ["pagedown"], ["escape"],
-            ["g", "enter"], ["pagedown"], ["pagedown"], ["G"], ["escape"], ["G", "enter"], ["escape"], ["g"],
+            ["g", "enter"], *[["pagedown"]] * 4, ["G"], ["escape"], ["G", "enter"], ["escape"], ["g"],
             ["d"], ["escape"], ["u"], ["question_mark"], ["escape"], ["colon"], ["escape"], ["slash", "x", "enter"],
             ["escape"], ["q"], ["escape"],
         ):  # fmt: skip
