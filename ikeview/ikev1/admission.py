@@ -103,6 +103,9 @@ class Admission:
             self._refuse(now, sa, Cause.NOT_UNIQUE, str(refusal))
             return
         machine.phase1.adopt(sa, self._peer)
+        if sa.serves_user:
+            # only now is it known under which name its peer is told of
+            self._context.emit(UserAuthenticated(machine.spec.name, sa.user, True))
         machine.admission.resolve(now, sa)
         machine.phase1.established(now, sa)
 
@@ -314,7 +317,6 @@ class Admission:
     def _judge(self, now: float, sa: IsakmpSa, user: str, *, right: bool, why: str = "") -> None:
         if right:
             sa.user = user
-            self._context.emit(UserAuthenticated(sa.peer, user, True))
             then = self._passed
         else:
             self._context.emit(UserRefused(sa.peer, user, True, why))
