@@ -11,20 +11,23 @@ from pathlib import Path
 import pytest
 
 from tests.net.capture import Capture
+from tests.net.cells import LEFT, PASSWORD, RIGHT, Cell, ikeview_files, lay_out, strongswan_files
 from tests.net.gateway import Gateway
+from tests.net.papers import Papers
 from tests.net.sites import Sites, give_addresses
 from tests.net.strongswan import SECRET, StrongSwan
 from tests.net.traffic import ping, wait_for_both, wait_until
-from tests.support.namespaces import TwoHosts
+from tests.support.namespaces import ThreeHosts, TwoHosts
 from tests.support.requirements import need
 
 pytestmark = pytest.mark.net
 
 _SITES = Sites(1)
 _ESP = "aes256gcm16-modp2048"
-_SHORT_NAMES = {1: "SA", 4: "KE", 5: "ID", 8: "HASH", 10: "NONCE", 11: "N", 12: "D", 13: "VID", 20: "NAT-D"}
+_SHORT_NAMES = {1: "SA", 4: "KE", 5: "ID", 6: "CERT", 7: "CERTREQ", 8: "HASH", 9: "SIG", 10: "NONCE", 11: "N", 12: "D",
+                13: "VID", 14: "ATTR", 20: "NAT-D"}
 _PROPOSAL, _TRANSFORM = 2, 3
-_MAIN_MODE, _INFORMATIONAL, _QUICK_MODE = 2, 5, 32
+_MAIN_MODE, _INFORMATIONAL, _TRANSACTION, _QUICK_MODE = 2, 5, 6, 32
 _KINDS = {"Main Mode": _MAIN_MODE, "Quick Mode": _QUICK_MODE}
 
 
@@ -161,3 +164,63 @@ def _spread(payloads: list[str]) -> tuple[str, ...]:
         name, _, count = each.partition("*")
         names += [name] * int(count or 1)
     return tuple(names)
+
+
+_CELLS = [
+    Cell(1, "aggressive", "xauth-psk", "none", LEFT, "pull"), Cell(2, "aggressive", "xauth-rsa", "none", RIGHT, "push"),
+    Cell(3, "main", "ecdsa384", "none", LEFT, "none"), Cell(4, "aggressive", "hybrid", "none", LEFT, "pull"),
+    Cell(5, "main", "rsa", "right", RIGHT, "pull"),
+]
+
+
+@pytest.mark.parametrize("cell", _CELLS, ids=str)
+def test_tshark_reads_every_mode(peer_program: None, tmp_path: Path, cell: Cell) -> None:
+    """Aggressive Mode, certificates and transactions: nothing malformed, and as ikeview tells it."""
+    need(shutil.which("tshark") is not None, "tshark is not installed")
+    papers = Papers()
+    with ThreeHosts() as hosts:
+        lay_out(hosts, [cell])
+        # every message in one datagram of one packet
+        for host, device in ((hosts.left, "eth0"), (hosts.right, "eth0"), (hosts.router, "eth-left"),
+                             (hosts.router, "eth-right")):
+            host.ip(f"link set {device} mtu 9000")
+        connection = cell.connection(RIGHT)
+        connection.more = ("fragmentation = no", *(each for each in connection.more if "fragmentation" not in each))
+        with StrongSwan(hosts.right, tmp_path / "strongswan", [connection], ike_log=4,
+                        files=strongswan_files(papers, RIGHT)) as strongswan, \
+                Gateway(hosts.left, tmp_path / "ikeview", [cell.peer_file()], ikeview_files(papers, [cell.user])) \
+                as ikeview, Capture(hosts.left) as captured:
+            if cell.initiator == LEFT:
+                ikeview.up(cell.tunnel)
+            else:
+                done = strongswan.swanctl("--initiate", "--child", f"{cell.name}-lan", "--timeout", "20")
+                assert done.returncode == 0, done.stdout
+            wait_for_both(ikeview, strongswan, cell.tunnel)
+            assert ikeview.command("down", cell.name).returncode == 0
+            wait_until(lambda: not strongswan.sas(), 5, "strongSwan has nothing left")
+            events = ikeview.events()
+            [key] = _keys(strongswan.log)
+            told = json.dumps(events).lower() + ikeview.output.lower()
+    assert key not in told
+    assert PASSWORD not in told
+    capture = tmp_path / "negotiation.pcap"
+    captured.write(capture)
+    datagrams = captured.ike()
+    cookie = datagrams[0][1][:8].hex()
+    table = tmp_path / "ikev1_decryption_table"
+    table.touch(mode=0o600)
+    table.write_text(f"{cookie},{key}\n")
+    messages = _messages(tmp_path, capture)
+    assert [(seen.initiator_cookie, seen.size) for seen in messages] == [(cookie, len(data)) for _, data in datagrams]
+    faults = _tshark(tmp_path, capture, "-Y", 'isakmp && (_ws.malformed || _ws.expert.severity == "Error")')
+    assert faults == ""
+    assert all(seen.payloads for seen in messages), "every message was decrypted"
+    transactions = [seen for seen in messages if seen.exchange == _TRANSACTION]
+    assert len(transactions) == (4 if cell.xauth else 0) + (2 if cell.config != "none" else 0)
+    begun = {each["exchange"]: each for each in events if each["fact"] == "ExchangeStarted"}
+    rows = [each for each in events if each["fact"] in ("RowSent", "RowTaken")]
+    ours = [(begun[row["exchange"]]["message_id"], row["size"], _spread(row["payloads"])) for row in rows]
+    seen_rows = [
+        (seen.message_id, seen.size, seen.payloads) for seen in messages if seen.exchange != _INFORMATIONAL
+    ]
+    assert sorted(ours) == sorted(seen_rows)
