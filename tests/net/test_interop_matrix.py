@@ -1,4 +1,5 @@
-"""Every kind of proposal with strongSwan, in both roles, with real traffic and both ways to end."""
+"""Real traffic with strongSwan, in both roles and over both IP versions, and both ways to end. All the ways to come up
+are in ``test_interop_pairs``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from tests.support.namespaces import TwoHosts
 
 pytestmark = pytest.mark.net
 
-_OCTETS = 10_000_000
-_PHASE1 = ("aes256-sha256-modp2048", "aes128-sha1-modp1024", "3des-md5-modp768", "aes256-sha512-ecp384")
+_OCTETS = 5_000_000
+_PHASE1 = ("aes256-sha256-modp2048", "3des-md5-modp768")
 _ESP = ("aes256gcm16", "aes128-sha256", "3des-sha1")
 
 
