@@ -127,7 +127,8 @@ def _check(folder: Path) -> int:
     if problems := screen_problems(settings.ui.theme, dict(settings.ui.keys)):
         return _say_problems([f"ikeview.toml: {problem}" for problem in problems])
     tunnels = sum(len(peer.tunnels) for peer in settings.peers)
-    print(f"no problem found in {folder}: {len(settings.peers)} peers, {tunnels} tunnels")
+    found = f"{_counted(len(settings.peers), 'peer')}, {_counted(tunnels, 'tunnel')}"
+    print(f"no problem found in {folder}: {found}")
     for peer in settings.peers:
         for warning in peer.warnings:
             print(f"warning: {peer.name}: {warning}")
@@ -145,6 +146,10 @@ def _passwd(user: str) -> int:
     except NoPassword as error:
         return _say(str(error))
     return DONE
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _demo(arguments: argparse.Namespace) -> int:

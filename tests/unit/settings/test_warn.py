@@ -87,7 +87,7 @@ def test_check_prints_warnings_and_is_content(folder: Path, capsys: pytest.Captu
     assert cli.main(["check", "-c", str(folder)]) == 0
     out, err = capsys.readouterr()
     first, *rest = out.splitlines()
-    assert first == f"no problem found in {folder}: 1 peers, 1 tunnels"
+    assert first == f"no problem found in {folder}: 1 peer, 1 tunnel"
     assert len(rest) == 3
     assert all(each.startswith("warning: tokyo: phase1.proposals 3des-md5-modp1024: ") for each in rest)
     assert err == ""
