@@ -325,14 +325,16 @@ class Phase1s:
         notify = Notify.of(ProtocolId.ISAKMP, abort.notify, cookies.both)
         secured = getattr(run.stage, "secured", None) or (run.stage if run.channel else None)
         if secured is not None and run.channel is not None:
-            message_id = int.from_bytes(context.entropy.octets("message_id", 4)) or 1
-            payloads: list[Payload] = [notify]
-            if run.role is Role.INITIATOR:
-                payloads.append(Delete.of(ProtocolId.ISAKMP, cookies.both))
             encrypted = Header.read(arrival.data).flags & Flag.ENCRYPTION
             last_block = arrival.data[-run.channel.cipher.block_size :] if encrypted else run.channel.iv
-            data = informational.seal(secured.keys, last_block, cookies, message_id, payloads)
-            context.emit(Send(negotiation.local, negotiation.remote, data, negotiation.floated))
+            told: list[Payload] = [notify]
+            if run.role is Role.INITIATOR:
+                # in a message of its own: some stacks look at the first payload alone
+                told.append(Delete.of(ProtocolId.ISAKMP, cookies.both))
+            for each in told:
+                message_id = int.from_bytes(context.entropy.octets("message_id", 4)) or 1
+                data = informational.seal(secured.keys, last_block, cookies, message_id, [each])
+                context.emit(Send(negotiation.local, negotiation.remote, data, negotiation.floated))
             context.emit(NotifySent(self._peer.spec.name, str(negotiation.remote), abort.notify.label))
         else:
             self._peer.refuse(now, arrival, cookies, abort.notify)
