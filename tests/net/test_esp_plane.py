@@ -163,7 +163,7 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire
         if kind == 0x0800:
             first = int.from_bytes(packet[6:8]) & 0x1FFF == 0
             protocol, ports = packet[9], packet[20:24]
-        elif kind == 0x86DD:
+        elif kind == 0x86DD and packet[24] != 0xFF:
             first = packet[6] != 44
             protocol, ports = packet[6], packet[40:44]
         else:
@@ -178,7 +178,8 @@ print(*sorted(seen))
 
 @contextlib.contextmanager
 def on_the_wire(box: Box) -> Iterator[list[str]]:
-    """Protocols, and for UDP destination ports, of what goes over the link meanwhile, but for neighbour discovery."""
+    """Protocols, and for UDP destination ports, of what goes over the link meanwhile, but for neighbour discovery and
+    what is for a group, as the system's multicast reports are."""
     seen: list[str] = []
     with box.spawn(sys.executable, "-c", SNIFF) as sniffer:
         assert sniffer.stdout is not None
