@@ -201,6 +201,8 @@ class Pairs:
         if old.told == policy.delete_times:
             if old.heard_at < now - policy.delete_again:
                 self.drop(now, tunnel, old, Cause.REPLACED, tell=False)
+            else:
+                self._context.timers.set(Timer.DROP_OLD, self._key(old), now + policy.delete_again)
             return
         old.told += 1
         self.tell_deleted(old)

@@ -299,7 +299,7 @@ class Phase1s:
         if not negotiation.run.done:
             negotiation.speak(now)
         if negotiation.run.done:
-            self._agreed(now, negotiation, contact=_says_initial_contact(took))
+            self._agreed(now, negotiation, contact=_says_initial_contact(negotiation.run, took))
 
     def contact(self, now: float, begun: float) -> None:
         """The peer has nothing of what there was before ``begun``, when the phase 1 in which it says so began."""
@@ -595,10 +595,12 @@ def _our_cookie(run: Run) -> bytes:
     return run.initiator_cookie if run.role is Role.INITIATOR else run.responder_cookie
 
 
-def _says_initial_contact(took: Took) -> bool:
-    """INITIAL-CONTACT, authenticated: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3)."""
+def _says_initial_contact(run: Run, took: Took) -> bool:
+    """INITIAL-CONTACT, authenticated: the peer has forgotten all it had with us (RFC 2407 section 4.6.3.3). It names
+    the cookies, so that octets changed on the way do not look like one."""
+    cookies = (run.initiator_cookie + run.responder_cookie, b"")
     return took.row.encrypted and any(
-        each.kind == NotifyType.INITIAL_CONTACT for each in took.chain.all(Notify)
+        each.kind == NotifyType.INITIAL_CONTACT and each.spi in cookies for each in took.chain.all(Notify)
     )
 
 
