@@ -91,6 +91,7 @@ class ControlServer:
         assert task is not None
         assert self._host is not None
         self._clients.add(task)
+        closed = False
         try:
             refusal = self._refusal(writer.get_extra_info("socket"))
             if refusal:
@@ -101,12 +102,15 @@ class ControlServer:
             # what is written but not read may not pile up behind a closed connection
             async with asyncio.timeout(WRITE_SECONDS):
                 await writer.wait_closed()
+            closed = True
         except (OSError, TimeoutError, asyncio.CancelledError):
             # the client went away, does not read, or the engine stops
             pass
         finally:
             self._clients.discard(task)
-            writer.transport.abort()
+            if not closed:
+                # one that has closed in order after all was written does not take it any more
+                writer.transport.abort()
 
     def _refusal(self, sock: socket.socket) -> str:
         try:

@@ -158,7 +158,8 @@ seen = set()
 with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as wire:
     wire.bind(("eth0", 0))
     print("listening", flush=True)
-    while sys.stdin not in (ready := select.select([wire, sys.stdin], [], [])[0]):
+    # what is on the wire goes first: the end may be told while packets still wait
+    while wire in (ready := select.select([wire, sys.stdin], [], [])[0]):
         packet, (_, kind, *_) = wire.recvfrom(65535)
         if kind == 0x0800:
             first = int.from_bytes(packet[6:8]) & 0x1FFF == 0
