@@ -30,13 +30,10 @@ class Clients:
 
     def machine(self, now: float, sa: IsakmpSa) -> "Peer":
         """Whose the ISAKMP SA is. Raises ``NotUnique``."""
-        spec = self._base.spec
-        who = _who(sa)
-        if not spec.many:
+        who = self._who(sa)
+        if not self._base.spec.many:
             self._check_unique(now, self._base, sa, who)
             return self._base
-        if spec.unique == "never":
-            who = f"{who} at {sa.remote}"
         found = self._by_who.get(who)
         if found is None:
             found = self._free(now)
@@ -93,16 +90,24 @@ class Clients:
         return [self._base, *(each for each in self._by_who.values() if each is not self._base)]
 
     def addresses(self, but: IsakmpSa) -> set[Address]:
-        """What mode config has given to others than the owner of that ISAKMP SA, and is in use."""
-        who = _who(but)
-        return {
+        """What mode config has given to others than the owner of that ISAKMP SA, and is in use: by an ISAKMP SA, or by
+        IPsec SAs that have outlived it."""
+        who = self._who(but)
+        own = self._by_who.get(who) if self._base.spec.many else self._base
+        given = {
             sa.assigned
             for machine in self.machines
             for sa in machine.phase1.sas
-            if sa.assigned is not None and sa is not but and _who(sa) != who
+            if sa.assigned is not None and sa is not but and self._who(sa) != who
+        }
+        return given | {
+            tunnel.spec.remote.network.network_address
+            for machine in self.machines if machine is not own
+            for tunnel in machine.tunnels.values() if tunnel.spec.remote_dynamic and tunnel.pairs
         }
 
-
-def _who(sa: IsakmpSa) -> str:
-    """By what the peer is told from others: its user, for a group's peers share an identity, else its identity."""
-    return f"user {sa.user}" if sa.user and sa.serves_user else str(sa.remote_id)
+    def _who(self, sa: IsakmpSa) -> str:
+        """By what the peer is told from others: its user, for a group's peers share an identity, else its identity;
+        where both of two that share it may stay, its place too."""
+        who = f"user {sa.user}" if sa.user and sa.serves_user else str(sa.remote_id)
+        return f"{who} at {sa.remote}" if self._base.spec.many and self._base.spec.unique == "never" else who

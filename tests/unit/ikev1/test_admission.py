@@ -21,6 +21,7 @@ from ikeview.core.facts import (
     UserAuthenticated,
     UserRefused,
 )
+from ikeview.core.identity import IdentityPattern
 from ikeview.core.orders import Initiate, RenewPhase1, Terminate
 from ikeview.core.policy import Policy
 from ikeview.core.specs import Method, ModeConfigSpec, Selector, XauthSpec
@@ -186,8 +187,13 @@ def test_an_address_is_given_and_becomes_the_selector(push: bool) -> None:
     assert some.mirrored()
 
 
-def test_the_lease_is_kept_over_a_restart_and_a_renewal() -> None:
+@pytest.mark.parametrize("one", [False, True], ids=["anybody", "one identity"])
+def test_the_lease_is_kept_over_a_restart_and_a_renewal(one: bool) -> None:
     some = road()
+    if one:
+        peer = peer_of(some.right)
+        peer.spec = replace(peer.spec, remote_id=IdentityPattern.parse("10.99.0.1"))
+        assert not peer.spec.many
     start(some)
     assert some.right.leases == {"left": (("10.99.0.1", ip_address("10.3.0.1")),)}
     some.do(some.left, RenewPhase1("right"))

@@ -158,7 +158,23 @@ def test_unique_never_lets_both_stay(kind: str) -> None:
     road.up(twin)
     assert twin.of(TunnelUp)
     assert [fact.peer for fact in road.server.of(Phase1Established)] == ["road", "road#2"]
+    # each with an address of its own, though they share what they call themselves
+    assert [fact.address for fact in road.server.of(ConfigAssigned)] == ["10.3.0.1", "10.3.0.2"]
     assert not [fact for fact in road.server.of(Phase1Deleted) if fact.cause is Cause.NOT_UNIQUE]
+
+
+def test_an_address_is_in_use_while_its_ipsec_sas_live(kind: str) -> None:
+    """Also once phase 1 is gone: nobody else gets it, even if no other address is left."""
+    road = Road(kind, config=ModeConfigSpec(True, pool=ip_network("10.3.0.1/32")))
+    first, second = road.clients[:2]
+    road.up(first)
+    [sa] = peer_of(road.server).phase1.sas
+    peer_of(road.server).phase1.drop(road.network.now, sa, Cause.LIFETIME)
+    road.network.run(1)
+    assert road.server.inbound
+    road.up(second)
+    assert not second.of(TunnelUp)
+    assert [fact.address for fact in road.server.of(ConfigAssigned)] == ["10.3.0.1"]
 
 
 def test_leases_outlive_the_server(kind: str) -> None:
